@@ -1,0 +1,174 @@
+"""A problem: its cases, the simulation that asks a policy, the reference and the bound.
+
+A problem is one small file.  Its simulation is a generator that *yields* each question and is *sent*
+each decision, so the policy never sees the future, the simulator or the score::
+
+    class CacheEviction(Problem):
+        objective, direction = "miss_ratio", "minimize"
+        reference = "def evict(cached, now): ..."
+        def cases(self, split): ...
+        def simulate(self, case):
+            victim = yield Call("evict", cached, now, returns=int)
+            return {"miss_ratio": misses / len(case)}
+"""
+
+import hashlib
+import inspect
+from collections.abc import Generator, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from evolve.types import Baseline, EvolveError, Limits
+
+Simulation = Generator["Call", Any, Mapping[str, float]]
+
+
+class InvalidDecision(Exception):  # noqa: N818 - a verdict in the making, not an error of ours
+    """Raised by a simulation when a decision breaks the rules; the message says which rule and where."""
+
+
+class ProblemError(EvolveError):
+    """The problem itself is at fault: its file, its reference, its cases or its simulator."""
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Call:
+    """One question to the policy: the function to call, its arguments and the type it must return.
+
+    Arguments are plain values (None, bool, int64, finite float, str, list, dict with str or int
+    keys, numpy arrays); the policy gets private copies.  ``returns`` is a type or annotation such as
+    ``int``, ``list[int]``, ``dict[str, float]`` or ``Literal["spot", "none"]``; the judge checks it
+    before the simulation sees the decision.
+    """
+
+    name: str
+    arguments: tuple[Any, ...]
+    returns: Any
+
+    def __init__(self, name: str, *arguments: Any, returns: Any = Any) -> None:
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "arguments", arguments)
+        object.__setattr__(self, "returns", returns)
+
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A source of seeds for cases.  Splits never share a seed; ``test`` draws from a run's secret."""
+
+    name: str
+    secret: str = ""
+
+    def __post_init__(self) -> None:
+        if self.name not in SPLITS:
+            raise EvolveError(f"no split {self.name!r}; there are: {', '.join(SPLITS)}")
+        if (self.name == "test") != bool(self.secret):
+            raise EvolveError("the test split, and only it, is drawn from a run's secret")
+
+    def seeds(self, count: int) -> list[int]:
+        """Returns ``count`` different integers below 2**62 that no other split can return."""
+        return [self._seed(index) for index in range(count)]
+
+    def _seed(self, index: int) -> int:
+        digest = hashlib.sha256(f"{self.name}\0{self.secret}\0{index}".encode()).digest()
+        return (int.from_bytes(digest[:7], "big") << 2) + SPLITS.index(self.name)
+
+
+class Problem:
+    """A systems question with a simulator, workloads, baselines and an objective.
+
+    The class docstring is the text that people and models read: what to write, what the arguments
+    mean with their units, which decisions are legal, and what is better.
+    """
+
+    objective: ClassVar[str]
+    """The metric that counts, a key of what ``simulate`` returns; positive on every case."""
+
+    direction: ClassVar[Literal["minimize", "maximize"]] = "minimize"
+
+    reference: ClassVar[str] = ""
+    """Source of the policy that scores are relative to; empty: ``seeds/<problem>/reference.py``."""
+
+    imports: ClassVar[tuple[str, ...]] = ()
+    """Modules that a policy may import beyond the standard list and numpy."""
+
+    limits: ClassVar[Limits] = Limits()
+
+    name: str = ""
+    """Set when the problem is loaded: the name of its folder or file."""
+
+    path: Path | None = None
+    """Set when the problem is loaded: the file that defines it."""
+
+    def cases(self, split: Split) -> Sequence[Any]:
+        """Returns the workload instances of a split, at least 20, made from ``split.seeds(n)``."""
+        raise NotImplementedError
+
+    def simulate(self, case: Any) -> Simulation:
+        """Yields a ``Call`` for each question and returns the metrics of the case."""
+        raise NotImplementedError
+
+    def bound(self, case: Any) -> float | None:  # noqa: ARG002 - a problem overrides it
+        """Returns a value of the objective that no policy can beat on the case, if one is known."""
+        return None
+
+    def feedback(self, case: Any, metrics: Mapping[str, float]) -> str:  # noqa: ARG002
+        """Returns a line on how the policy fared: what would help to improve it, never ground truth."""
+        return ""
+
+    def label(self, case: Any) -> str:  # noqa: ARG002
+        """Returns a short name of the case for tables; empty: it is numbered."""
+        return ""
+
+    def trace(self, case: Any) -> Hashable | None:  # noqa: ARG002
+        """Returns what identifies the trace that a case is cut from; None: the case is its own.
+
+        Cases of one trace never share a sandboxed child, for a policy could carry facts over.
+        """
+        return None
+
+    def stretch(self, case: Any) -> Hashable | None:
+        """Returns what identifies the independent stretch of data of a case; by default its trace.
+
+        The bootstrap draws stretches, not cases, so overlapping windows count once.
+        """
+        return self.trace(case)
+
+    def case_sets(self) -> Mapping[str, Sequence[Any]]:
+        """Returns named case sets beyond the splits, for ``evolve score --cases NAME``."""
+        return {}
+
+    def read_cases(self, path: Path) -> Sequence[Any]:  # noqa: ARG002
+        """Returns the cases of a file in a public format, for ``evolve score --cases FILE``."""
+        raise EvolveError(f"{self.name} reads no case files; leave out --cases or name one of its case sets")
+
+    def baselines(self) -> list[Baseline]:
+        """Returns the baselines, the reference first, then ``seeds/<problem>/*.py`` by name."""
+        seeds = {file.stem: file.read_text(encoding="utf-8") for file in self._seed_files()}
+        if self.reference:
+            seeds["reference"] = inspect.cleandoc(self.reference) + "\n"
+        if "reference" not in seeds:
+            raise ProblemError(
+                f"{self.name} has no reference: set `reference` to its source or write seeds/{self.name}/reference.py"
+            )
+        names = ["reference", *sorted(seeds.keys() - {"reference"})]
+        return [Baseline(name, seeds[name], first_line(seeds[name])) for name in names]
+
+    def _seed_files(self) -> list[Path]:
+        if self.path is None:
+            return []
+        packaged = self.path.name == "problem.py"
+        root = self.path.parents[2] if packaged else self.path.parent
+        return sorted((root / "seeds" / self.name).glob("*.py"))
+
+
+def first_line(source: str) -> str:
+    """Returns the first line of a policy's docstring without running or compiling the policy."""
+    body = source.lstrip()
+    for quote in ('"""', "'''"):
+        if body.startswith(quote):
+            return body[3:].split(quote)[0].strip().partition("\n")[0]
+    return ""
