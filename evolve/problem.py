@@ -89,6 +89,9 @@ class Problem:
 
     direction: ClassVar[Literal["minimize", "maximize"]] = "minimize"
 
+    floor: ClassVar[float] = 0.0
+    """Values of the objective below this count as this; for objectives that can be zero."""
+
     reference: ClassVar[str] = ""
     """Source of the policy that scores are relative to; empty: ``seeds/<problem>/reference.py``."""
 

@@ -1,0 +1,83 @@
+"""A set of cases to judge on: a split, a named set or a file, with what the judge needs to know of each."""
+
+import hashlib
+from collections.abc import Hashable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from evolve.problem import Problem, ProblemError, Split
+from evolve.types import EvolveError
+
+
+class CaseSet:
+    """The cases of one split, name or file of a problem, in a fixed order."""
+
+    def __init__(self, problem: Problem, name: str, cases: Sequence[Any]) -> None:
+        if not cases:
+            raise ProblemError(f"{problem.name}: the case set {name!r} is empty")
+        self.problem, self.name, self.cases = problem, name, list(cases)
+        self.labels = [problem.label(case) or f"{name} {index}" for index, case in enumerate(self.cases)]
+        self.seeds = [_seed(problem.name, name, index) for index in range(len(self.cases))]
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    @cached_property
+    def stretches(self) -> list[Hashable]:
+        """The independent stretch of data that each case belongs to; a case of its own by default."""
+        return [_or(self.problem.stretch(case), ("case", i)) for i, case in enumerate(self.cases)]
+
+    @cached_property
+    def bounds(self) -> list[float] | None:
+        """What no policy can beat on each case, or None where the problem knows no bound."""
+        bounds = [self.problem.bound(case) for case in self.cases]
+        known = [bound for bound in bounds if bound is not None]
+        return known if len(known) == len(bounds) else None
+
+    def lanes(self, isolated: bool) -> list[list[int]]:
+        """Returns groups of cases that may share a child: never two of one trace.
+
+        Isolated: one case a lane, last case first.
+        """
+        if isolated:
+            return [[index] for index in reversed(range(len(self)))]
+        lanes: list[list[int]] = []
+        used: dict[Hashable, int] = {}
+        for index, case in enumerate(self.cases):
+            trace = _or(self.problem.trace(case), ("case", index))
+            lane = used.get(trace, 0)
+            used[trace] = lane + 1
+            if lane == len(lanes):
+                lanes.append([])
+            lanes[lane].append(index)
+        return lanes
+
+
+def split_cases(problem: Problem, name: str, secret: str = "") -> CaseSet:
+    """Returns the cases of a split; ``test`` needs the run's secret."""
+    return CaseSet(problem, name, problem.cases(Split(name, secret)))
+
+
+def named_cases(problem: Problem, name: str) -> CaseSet:
+    """Returns a named case set, or the cases in a file of a public format.
+
+    Raises:
+        EvolveError: neither a set nor a file of that name.
+    """
+    sets = problem.case_sets()
+    if name in sets:
+        return CaseSet(problem, name, sets[name])
+    if Path(name).is_file():
+        return CaseSet(problem, Path(name).name, problem.read_cases(Path(name)))
+    known = ", ".join(sorted(sets)) or "none"
+    raise EvolveError(f"{problem.name} has no case set and no file {name!r}; case sets: {known}")
+
+
+def _or(value: Hashable | None, default: Hashable) -> Hashable:
+    return default if value is None else value
+
+
+def _seed(problem: str, name: str, index: int) -> int:
+    digest = hashlib.sha256(f"{problem}\0{name}\0{index}".encode()).digest()
+    return int.from_bytes(digest[:7], "big")

@@ -1,0 +1,116 @@
+"""Finds problems: by name in ``evaluators/``, or by the path of a file or folder."""
+
+import difflib
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from evolve.problem import Problem, ProblemError
+from evolve.types import EvolveError
+
+
+def names() -> list[str]:
+    """Returns the names of the problems that come with the package."""
+    return sorted(file.parent.name for file in _home().glob("*/problem.py"))
+
+
+def load(spec: str) -> Problem:
+    """Returns the problem of that name, or the one defined by that file or folder.
+
+    Raises:
+        EvolveError: there is none; the message names the nearest known one.
+        ProblemError: the file does not define exactly one ``Problem``, or cannot be imported.
+    """
+    path = Path(spec)
+    if spec in names():
+        path = _home() / spec / "problem.py"
+        module = _imported(f"evaluators.{spec}.problem", path)
+    elif path.suffix == ".py" or path.is_dir():
+        path = path / "problem.py" if path.is_dir() else path
+        if not path.is_file():
+            raise EvolveError(f"no problem file at {path}")
+        module = _imported(None, path)
+    else:
+        raise EvolveError(f"no problem {spec!r}; {_nearest(spec)}there are: {', '.join(names())}, or give a .py file")
+    problem = _only_problem(module, path)()
+    problem.path = path.resolve()
+    problem.name = path.parent.name if path.name == "problem.py" else path.stem
+    _check(problem)
+    return problem
+
+
+def spec(problem: Problem) -> str:
+    """Returns what ``load`` needs to find the problem again from any folder."""
+    assert problem.path is not None
+    return problem.name if problem.path.is_relative_to(_home()) else str(problem.path)
+
+
+def digest(problem: Problem) -> str:
+    """Returns a hash of the code that defines the problem: it, its baselines and, if packaged, the workloads."""
+    assert problem.path is not None
+    files = [problem.path]
+    if problem.path.name == "problem.py":
+        files += problem.path.parent.glob("**/*.py")
+    if problem.path.is_relative_to(_home()):
+        files += (_home().parent / "workloads").glob("**/*.py")
+    code = hashlib.sha256()
+    for file in sorted(set(files)):
+        code.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+    for baseline in problem.baselines():
+        code.update(f"{baseline.name}\0{baseline.source}\0".encode())
+    return code.hexdigest()[:16]
+
+
+def _home() -> Path:
+    found = importlib.util.find_spec("evaluators")
+    if found is None or not found.submodule_search_locations:
+        raise EvolveError("the package `evaluators` is not installed beside `evolve`; install the project again")
+    return Path(next(iter(found.submodule_search_locations))).resolve()
+
+
+def _nearest(name: str) -> str:
+    close = difflib.get_close_matches(name, names(), 1)
+    return f"did you mean {close[0]!r}? " if close else ""
+
+
+def _imported(name: str | None, path: Path) -> ModuleType:
+    try:
+        if name is not None:
+            return importlib.import_module(name)
+        key = f"evolve_problem_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
+        found = importlib.util.spec_from_file_location(key, path)
+        assert found is not None
+        assert found.loader is not None
+        module = importlib.util.module_from_spec(found)
+        sys.modules[key] = module  # dataclasses look their module up
+        found.loader.exec_module(module)
+        return module
+    except Exception as error:  # a user's file may raise anything
+        raise ProblemError(f"cannot import {path}: {type(error).__name__}: {error}") from error
+
+
+def _only_problem(module: ModuleType, path: Path) -> type[Problem]:
+    found = [
+        kind
+        for _, kind in inspect.getmembers(module, inspect.isclass)
+        if issubclass(kind, Problem) and kind.__module__ == module.__name__
+    ]
+    if len(found) != 1:
+        listed = ", ".join(kind.__name__ for kind in found) or "none"
+        raise ProblemError(f"{path} must define exactly one subclass of Problem; found {listed}")
+    return found[0]
+
+
+def _check(problem: Problem) -> None:
+    if not isinstance(getattr(problem, "objective", None), str):
+        raise ProblemError(f"{problem.name}: set `objective` to the name of the metric that counts")
+    if problem.direction not in ("minimize", "maximize"):
+        raise ProblemError(f"{problem.name}: `direction` is {problem.direction!r}; it must be minimize or maximize")
+    if not inspect.isgeneratorfunction(problem.simulate):
+        raise ProblemError(f"{problem.name}: `simulate` must be a generator that yields each Call")
+    if not (problem.__doc__ and problem.__doc__.strip()) or type(problem).__doc__ is Problem.__doc__:
+        raise ProblemError(f"{problem.name}: give the class a docstring that says what to write")

@@ -1,0 +1,343 @@
+"""A policy taken apart: its functions, statements and expressions, and the names in scope at each of them."""
+
+import ast
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from evolve import normal
+from evolve.proposers.constants import number, tunable
+from evolve.proposers.kinds import Kind, infer, kind, label
+from evolve.proposers.splice import Text, floor, wrapped
+
+_NO_NAMES: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Something that can be read in a function: a name, an attribute or an item, and the names it needs."""
+
+    text: str
+    kind: Kind
+    needs: frozenset[str]
+
+
+@dataclass(slots=True, eq=False)
+class Function:
+    """A function or method of a policy (or the module or a class body, without a ``call``) and what it reads.
+
+    ``definitions`` are the values of the names that it assigns once and for all.
+    """
+
+    name: str
+    parameters: tuple[str, ...]
+    kinds: dict[str, Kind]
+    references: dict[str, Reference] = field(default_factory=dict)
+    returned: list["Site"] = field(default_factory=list)
+    definitions: dict[str, ast.expr] = field(default_factory=dict)
+
+    @property
+    def call(self) -> str:
+        """The name that it is called by: ``choose`` for ``Policy.choose``."""
+        return self.name.rpartition(".")[2]
+
+    @property
+    def positional(self) -> tuple[str, ...]:
+        """The parameters without ``self``."""
+        return self.parameters[1:] if self.parameters[:1] == ("self",) else self.parameters
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Site:
+    """A place where an expression stands, the names certainly bound there, and what may stand there instead."""
+
+    node: ast.expr
+    parent: ast.AST
+    function: Function
+    bound: frozenset[str]
+
+    @property
+    def kind(self) -> Kind:
+        return kind(self.node, self.function.kinds)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Place:
+    """A statement of a function, the block that it stands in, and the names certainly bound before it."""
+
+    node: ast.stmt
+    block: list[ast.stmt]
+    index: int
+    function: Function
+    bound: frozenset[str]
+    looped: bool
+
+
+class Anatomy:
+    """The parts of one policy.
+
+    Raises:
+        SourceError: the source does not parse.
+    """
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.text = Text(source)
+        self.tree = normal.parse(source)
+        self.key = normal.digest(self.tree)
+        self.signatures = signatures(self.tree)
+        self.sites: list[Site] = []
+        self.places: list[Place] = []
+        self.functions: list[Function] = []
+        self.module_names = frozenset(certain(self.tree.body))
+        _Walk(self).module()
+        quantities = set(map(id, tunable(self.tree)))
+        self.sites = [site for site in self.sites if number(site.node) is None or id(site.node) in quantities]
+        self.numbers = [site for site in self.sites if id(site.node) in quantities]
+        self.by_kind: dict[Kind, list[Site]] = {known: [] for known in Kind}
+        for site in self.sites:
+            if site.function.call:
+                self.by_kind[site.kind].append(site)
+
+    def fits(self, site: Site, text: str, binding: int) -> str:
+        """Returns the text of an expression as it can stand at a site, in parentheses where needed."""
+        enclosed = self.text.enclosed(site.node)
+        return text if enclosed else wrapped(text, binding, floor(site.parent, site.node))
+
+    def readable(self, site: Site | Place) -> list[Reference]:
+        """Returns the references of a place's function that are certainly bound there."""
+        names = site.bound | self.module_names
+        return [reference for reference in site.function.references.values() if reference.needs <= names]
+
+
+def signatures(tree: ast.Module) -> dict[str, str]:
+    """Returns the arguments of every function of the module and of every method, by qualified name."""
+    found = {}
+    for node in tree.body:
+        for function, name in _functions(node):
+            found[name] = ast.dump(function.args)
+    return found
+
+
+def _functions(node: ast.stmt) -> Iterator[tuple[ast.FunctionDef | ast.AsyncFunctionDef, str]]:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        yield node, node.name
+    elif isinstance(node, ast.ClassDef):
+        for inner in node.body:
+            for function, name in _functions(inner):
+                yield function, f"{node.name}.{name}"
+
+
+def names_in(node: ast.AST) -> frozenset[str]:
+    """Returns the names that an expression or statement reads and does not bind itself, as in a comprehension."""
+    read, stored = set(), set()
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Name):
+            (read if isinstance(inner.ctx, ast.Load) else stored).add(inner.id)
+        elif isinstance(inner, ast.arg):
+            stored.add(inner.arg)
+    return frozenset(read - stored) if isinstance(node, ast.expr) else frozenset(read)
+
+
+def certain(block: Iterable[ast.stmt]) -> set[str]:
+    """Returns the names that are bound for certain after a block has run to its end."""
+    names: set[str] = set()
+    for statement in block:
+        names |= _bound_by(statement)
+    return names
+
+
+def _bound_by(statement: ast.stmt) -> set[str]:
+    if isinstance(statement, ast.Assign | ast.AnnAssign):
+        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+        return set() if statement.value is None else set(stored(targets))
+    if isinstance(statement, ast.If):
+        branches = [certain(block) for block in (statement.body, statement.orelse) if not leaves(block)]
+        return set.intersection(*branches) if branches else set()
+    if isinstance(statement, ast.With):
+        return certain(statement.body)
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        return {(alias.asname or alias.name).partition(".")[0] for alias in statement.names}
+    named = isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    return {statement.name} if named else set()  # type: ignore[attr-defined]
+
+
+def stored(targets: Iterable[ast.AST]) -> Iterator[str]:
+    """Yields the names that assignment to the targets binds."""
+    for target in targets:
+        for node in ast.walk(target):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                yield node.id
+
+
+def definitions(node: ast.AST) -> dict[str, ast.expr]:
+    """Returns the values of the names that are assigned exactly once within a node, and by a plain assignment."""
+    values: dict[str, ast.expr] = {}
+    times = Counter(stored([node]))
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Assign):
+            values.update(_pairs(inner.targets[0], inner.value))
+    return {name: value for name, value in values.items() if times[name] == 1}
+
+
+def _pairs(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr]]:
+    if isinstance(target, ast.Name):
+        yield target.id, value
+    elif isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
+        for one, its in zip(target.elts, value.elts, strict=True):
+            yield from _pairs(one, its)
+
+
+def leaves(block: list[ast.stmt]) -> bool:
+    """Returns whether a block never runs past its end: it returns, raises, breaks or continues."""
+    last = block[-1] if block else None
+    if isinstance(last, ast.If):
+        return leaves(last.body) and leaves(last.orelse)
+    return isinstance(last, ast.Return | ast.Raise | ast.Break | ast.Continue)
+
+
+class _Walk:
+    """Visits a policy once and notes its parts."""
+
+    def __init__(self, anatomy: Anatomy) -> None:
+        self._anatomy = anatomy
+        self._looped = False
+        self._kinds: dict[str, Kind] = {}
+
+    def module(self) -> None:
+        tree = self._anatomy.tree
+        whole = infer(tree, {})
+        for function, name in (pair for node in tree.body for pair in _functions(node)):
+            self._kinds[name.rpartition(".")[2]] = _returned_kind(function, whole)
+        top = Function("", (), infer_module(tree, self._kinds), definitions=definitions(tree))
+        self._anatomy.functions.append(top)
+        self._kinds.update(top.kinds)
+        self._block(tree.body, top, _NO_NAMES)
+        self._share_attributes()
+
+    def _share_attributes(self) -> None:
+        """Lets every method read the attributes that ``__init__`` sets."""
+        methods = [function for function in self._anatomy.functions if "." in function.name]
+        kept = {text: known for f in methods for text, known in f.kinds.items() if text.startswith("self.")}
+        set_first = {text for f in methods if f.name.endswith(".__init__") for text in f.kinds if text in kept}
+        for function in methods:
+            if "self" not in function.parameters or function.name.endswith(".__init__"):
+                continue
+            for text in sorted(set_first):
+                function.references.setdefault(text, Reference(text, kept[text], frozenset({"self"})))
+                if function.kinds.get(text, Kind.UNKNOWN) is Kind.UNKNOWN:
+                    function.kinds[text] = kept[text]
+
+    def _block(self, block: list[ast.stmt], function: Function, bound: frozenset[str]) -> None:
+        for index, statement in enumerate(block):
+            self._anatomy.places.append(Place(statement, block, index, function, bound, self._looped))
+            self._statement(statement, function, bound)
+            bound |= _bound_by(statement)
+
+    def _statement(self, node: ast.stmt, function: Function, bound: frozenset[str]) -> None:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            self._function(node, function, bound)
+        elif isinstance(node, ast.ClassDef):
+            inner = Function(f"{node.name}.", (), function.kinds)
+            self._block(node.body, inner, _NO_NAMES)
+        elif isinstance(node, ast.For | ast.While):
+            self._loop(node, function, bound)
+        elif not _is_docstring(node):
+            self._parts(node, function, bound)
+
+    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, outer: Function, bound: frozenset[str]) -> None:
+        parameters = tuple(argument.arg for argument in ast.walk(node.args) if isinstance(argument, ast.arg))
+        name = f"{outer.name.rstrip('.')}.{node.name}" if outer.name else node.name
+        function = Function(name, parameters, infer(node, self._kinds), definitions=definitions(node))
+        self._anatomy.functions.append(function)
+        looped, self._looped = self._looped, False
+        self._block(node.body, function, bound | set(parameters))
+        self._looped = looped
+
+    def _loop(self, node: ast.For | ast.While, function: Function, bound: frozenset[str]) -> None:
+        self._expression(node.iter if isinstance(node, ast.For) else node.test, node, function, bound)
+        targets = stored([node.target]) if isinstance(node, ast.For) else ()
+        looped, self._looped = self._looped, True
+        self._block(node.body, function, bound | set(targets))
+        self._looped = looped
+        self._block(node.orelse, function, bound)
+
+    def _parts(self, node: ast.AST, function: Function, bound: frozenset[str]) -> None:
+        for name, value in ast.iter_fields(node):
+            if isinstance(value, list) and value and isinstance(value[0], ast.stmt):
+                self._block(value, function, bound | set(_introduced(node)))
+            elif name not in ("target", "targets", "annotation", "pattern", "names", "optional_vars", "type", "exc"):
+                for part in value if isinstance(value, list) else [value]:
+                    self._part(part, node, function, bound)
+
+    def _part(self, part: object, parent: ast.AST, function: Function, bound: frozenset[str]) -> None:
+        if isinstance(part, ast.expr):
+            self._expression(part, parent, function, bound)
+        elif isinstance(part, ast.AST):
+            self._parts(part, function, bound)
+
+    def _expression(self, node: ast.expr, parent: ast.AST, function: Function, bound: frozenset[str]) -> None:
+        if isinstance(node, ast.JoinedStr | ast.Starred | ast.Await | ast.Yield | ast.YieldFrom | ast.NamedExpr):
+            return  # positions inside an f-string are unreliable; the others are rare in policies
+        if not isinstance(node, ast.GeneratorExp):  # whose parentheses may be those of a call
+            site = Site(node, parent, function, bound)
+            self._anatomy.sites.append(site)
+            if isinstance(parent, ast.Return):
+                function.returned.append(site)
+        if isinstance(node, ast.Name | ast.Attribute | ast.Subscript):
+            self._reference(node, function)
+        elif number(node) is None:
+            self._operands(node, function, bound)
+
+    def _operands(self, node: ast.expr, function: Function, bound: frozenset[str]) -> None:
+        if isinstance(node, ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp):
+            bound = self._comprehension(node.generators, function, bound)
+        elif isinstance(node, ast.Lambda):
+            bound |= {argument.arg for argument in ast.walk(node.args) if isinstance(argument, ast.arg)}
+        for name, value in ast.iter_fields(node):
+            if name not in ("func", "keys", "slice", "generators", "args") or (name == "args" and _is_call(node)):
+                for part in value if isinstance(value, list) else [value]:
+                    self._part(part, node, function, bound)
+
+    def _comprehension(
+        self, clauses: list[ast.comprehension], function: Function, bound: frozenset[str]
+    ) -> frozenset[str]:
+        for clause in clauses:
+            self._expression(clause.iter, clause, function, bound)
+            bound |= set(stored([clause.target]))
+            for test in clause.ifs:
+                self._expression(test, clause, function, bound)
+        return bound
+
+    def _reference(self, node: ast.expr, function: Function) -> None:
+        text = label(node)
+        if text is not None and text not in function.references:
+            known = function.kinds.get(text, Kind.UNKNOWN)
+            function.references[text] = Reference(text, known, names_in(node))
+
+
+def infer_module(tree: ast.Module, known: dict[str, Kind]) -> dict[str, Kind]:
+    """Returns the kinds of the names that the module assigns, besides those known already."""
+    simple = [node for node in tree.body if isinstance(node, ast.Assign | ast.AnnAssign)]
+    return infer(ast.Module(body=list(simple), type_ignores=[]), known)
+
+
+def _returned_kind(function: ast.AST, known: dict[str, Kind]) -> Kind:
+    values = [node.value for node in ast.walk(function) if isinstance(node, ast.Return) and node.value is not None]
+    kinds = {kind(value, known) for value in values} - {Kind.UNKNOWN}
+    return kinds.pop() if len(kinds) == 1 else Kind.UNKNOWN
+
+
+def _is_call(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call)
+
+
+def _is_docstring(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _introduced(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.With | ast.AsyncWith):
+        yield from stored(item.optional_vars for item in node.items if item.optional_vars is not None)
+    elif isinstance(node, ast.ExceptHandler) and node.name:
+        yield node.name

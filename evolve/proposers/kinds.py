@@ -1,0 +1,186 @@
+"""What sort of value an expression has, guessed from how it and its names are used."""
+
+import ast
+import enum
+from collections.abc import Iterable, Iterator, Mapping
+
+
+class Kind(enum.Enum):
+    """The sorts of value that mutation tells apart; everything else is UNKNOWN."""
+
+    NUMBER = enum.auto()
+    BOOLEAN = enum.auto()
+    STRING = enum.auto()
+    UNKNOWN = enum.auto()
+
+
+_NUMERIC = frozenset({"len", "sum", "abs", "round", "int", "float", "ceil", "floor", "sqrt", "log", "log2", "exp"})
+_CALLS = {
+    **dict.fromkeys(_NUMERIC, Kind.NUMBER),
+    **dict.fromkeys(("bool", "any", "all", "isinstance", "hasattr", "startswith", "endswith"), Kind.BOOLEAN),
+    **dict.fromkeys(("str", "repr", "join", "format"), Kind.STRING),
+}
+_TAKE_NUMBERS = _NUMERIC - {"len", "sum"}
+_ORDER = ast.Lt | ast.LtE | ast.Gt | ast.GtE
+
+Kinds = Mapping[str, Kind]
+
+
+def label(node: ast.AST) -> str | None:
+    """Returns how a reference (``x``, ``self.x``, ``observation["x"]``, ``xs[i]``) is written; None for the rest."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        base = label(node.value)
+        return None if base is None else f"{base}.{node.attr}"
+    if isinstance(node, ast.Subscript):
+        base, key = label(node.value), _key(node.slice)
+        return None if base is None or key is None else f"{base}[{key}]"
+    return None
+
+
+def _key(node: ast.expr) -> str | None:
+    if not isinstance(node, ast.Constant):
+        return label(node)
+    plain = isinstance(node.value, str) and node.value.isidentifier()
+    return f'"{node.value}"' if plain else repr(node.value)
+
+
+def kind(node: ast.AST, known: Kinds) -> Kind:
+    """Returns the kind of an expression, given the kinds of references and of the policy's own functions."""
+    if isinstance(node, ast.Constant):
+        return _of_value(node.value)
+    if isinstance(node, ast.Name | ast.Attribute | ast.Subscript):
+        return known.get(label(node) or "", Kind.UNKNOWN)
+    if isinstance(node, ast.BinOp):
+        return _of_arithmetic(node, known)
+    if isinstance(node, ast.UnaryOp):
+        return Kind.BOOLEAN if isinstance(node.op, ast.Not) else Kind.NUMBER
+    if isinstance(node, ast.Compare):
+        return Kind.BOOLEAN
+    if isinstance(node, ast.BoolOp):
+        return _common(node.values, known)
+    if isinstance(node, ast.IfExp):
+        return _common((node.body, node.orelse), known)
+    return _of_call(node, known) if isinstance(node, ast.Call) else Kind.UNKNOWN
+
+
+def _of_value(value: object) -> Kind:
+    if isinstance(value, bool):
+        return Kind.BOOLEAN
+    if isinstance(value, int | float):
+        return Kind.NUMBER
+    return Kind.STRING if isinstance(value, str) else Kind.UNKNOWN
+
+
+def _of_arithmetic(node: ast.BinOp, known: Kinds) -> Kind:
+    sides = kind(node.left, known), kind(node.right, known)
+    if Kind.STRING in sides:
+        return Kind.STRING
+    list_like = isinstance(node.left, ast.List | ast.Tuple | ast.ListComp | ast.Set | ast.Dict)
+    return Kind.UNKNOWN if list_like else Kind.NUMBER
+
+
+def _of_call(node: ast.Call, known: Kinds) -> Kind:
+    name = called(node)
+    if name in known:
+        return known[name]
+    if name in ("min", "max") and len(node.args) > 1:
+        return _common(node.args, known)
+    return _CALLS.get(name, Kind.UNKNOWN)
+
+
+def called(node: ast.Call) -> str:
+    """Returns the last name of what is called: ``ceil`` for ``math.ceil(x)``; empty when there is none."""
+    function = node.func
+    if isinstance(function, ast.Name):
+        return function.id
+    return function.attr if isinstance(function, ast.Attribute) else ""
+
+
+def _common(nodes: Iterable[ast.expr], known: Kinds) -> Kind:
+    kinds = {kind(node, known) for node in nodes}
+    return kinds.pop() if len(kinds) == 1 else Kind.UNKNOWN
+
+
+def infer(function: ast.AST, known: Kinds) -> dict[str, Kind]:
+    """Returns the kinds of the references of a function: what they are used as, then what is assigned to them."""
+    nodes = list(ast.walk(function))
+    found = dict(known)
+    for _ in range(2):  # a second look knows what the first one learnt
+        for node in nodes:
+            for reference, guess in _hints(node, found):
+                name = label(reference)
+                if name is not None and guess is not Kind.UNKNOWN and found.get(name, Kind.UNKNOWN) is Kind.UNKNOWN:
+                    found[name] = guess
+    for node in nodes:
+        for test in _tests(node):
+            name = label(test)
+            if name is not None and found.get(name, Kind.UNKNOWN) is Kind.UNKNOWN:
+                found[name] = Kind.BOOLEAN
+    return found
+
+
+def _hints(node: ast.AST, known: Kinds) -> Iterator[tuple[ast.AST, Kind]]:
+    if isinstance(node, ast.Assign):
+        for target in node.targets:
+            yield from _assigned(target, node.value, known)
+    elif isinstance(node, ast.AnnAssign | ast.NamedExpr) and node.value is not None:
+        yield from _assigned(node.target, node.value, known)
+    elif isinstance(node, ast.AugAssign):
+        yield from _both(node.target, node.value, known)
+    elif isinstance(node, ast.BinOp) and not isinstance(node.op, ast.Mod):
+        yield from _both(node.left, node.right, known)
+    elif isinstance(node, ast.Compare):
+        yield from _compared(node, known)
+    elif isinstance(node, ast.Call):
+        yield from _passed(node)
+    elif isinstance(node, ast.For | ast.comprehension) and isinstance(node.iter, ast.Call):
+        if called(node.iter) == "range":
+            yield node.target, Kind.NUMBER
+
+
+def _assigned(target: ast.AST, value: ast.expr, known: Kinds) -> Iterator[tuple[ast.AST, Kind]]:
+    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
+        for one, its in zip(target.elts, value.elts, strict=True):
+            yield from _assigned(one, its, known)
+        return
+    yield target, kind(value, known)
+    yield value, known.get(label(target) or "", Kind.UNKNOWN)
+
+
+def _both(left: ast.expr, right: ast.expr, known: Kinds) -> Iterator[tuple[ast.AST, Kind]]:
+    lists = isinstance(left, ast.List | ast.Tuple) or isinstance(right, ast.List | ast.Tuple)
+    if not lists and Kind.STRING not in (kind(left, known), kind(right, known)):
+        yield left, Kind.NUMBER
+        yield right, Kind.NUMBER
+
+
+def _compared(node: ast.Compare, known: Kinds) -> Iterator[tuple[ast.AST, Kind]]:
+    sides = [node.left, *node.comparators]
+    for left, operator, right in zip(sides, node.ops, sides[1:], strict=False):
+        if isinstance(operator, _ORDER):
+            if not isinstance(left, ast.Tuple) and not isinstance(right, ast.Tuple):
+                yield from _both(left, right, known)
+        elif isinstance(operator, ast.In | ast.NotIn):
+            if isinstance(right, ast.Tuple | ast.List | ast.Set) and right.elts:
+                yield left, kind(right.elts[0], known)
+        else:
+            yield left, kind(right, known)
+            yield right, kind(left, known)
+
+
+def _passed(node: ast.Call) -> Iterator[tuple[ast.AST, Kind]]:
+    name = called(node)
+    if name in _TAKE_NUMBERS or (name in ("min", "max") and len(node.args) > 1):
+        for argument in node.args:
+            yield argument, Kind.NUMBER
+
+
+def _tests(node: ast.AST) -> Iterator[ast.expr]:
+    if isinstance(node, ast.If | ast.While | ast.IfExp):
+        yield node.test
+    elif isinstance(node, ast.BoolOp):
+        yield from node.values
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        yield node.operand

@@ -1,0 +1,167 @@
+"""What a mutation is made of: a policy, the donors it may take from, and small expressions in scope."""
+
+import ast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from random import Random
+from typing import NamedTuple
+
+from evolve.proposers import donors
+from evolve.proposers.anatomy import Anatomy, Function, Place, Reference, Site
+from evolve.proposers.constants import written
+from evolve.proposers.kinds import Kind, label
+from evolve.proposers.splice import ATOM, COMPARISON, NOT, PRODUCT, SUM, wrapped
+
+COMPARISONS = ("<", "<=", ">", ">=")
+_FACTORS = (0.1, 0.25, 0.5, 0.75, 0.9, 1.1, 1.5, 2, 2, 3, 3, 4, 5, 6, 10)
+_AMOUNTS = (0, 1, 1, 2, 3, 0.5, 5, 10)
+
+
+class Expression(NamedTuple):
+    """Code of an expression and how tightly its outermost operator binds."""
+
+    text: str
+    binding: int
+
+
+@dataclass
+class Material:
+    """One policy on the bench, with the other policies whose parts may be used."""
+
+    policy: Anatomy
+    others: Sequence[Anatomy]
+    rng: Random
+    _readable: dict[tuple[Function, frozenset[str]], list[Reference]] = field(default_factory=dict)
+
+    @cached_property
+    def donors(self) -> list[Anatomy]:
+        return [self.policy, *self.others]
+
+    def readable(self, place: Site | Place) -> list[Reference]:
+        """Returns what can be read at a place: its function's references, and items of arguments that others read."""
+        where = (place.function, place.bound)
+        if where not in self._readable:
+            found = {reference.text: reference for reference in self.policy.readable(place)}
+            for reference in self._items(place.function):
+                found.setdefault(reference.text, reference)
+            self._readable[where] = list(found.values())
+        return self._readable[where]
+
+    def _items(self, function: Function) -> Iterator[Reference]:
+        """Yields ``argument["item"]`` for every item that another policy's function of the same name reads."""
+        for other in self.others:
+            for theirs in other.functions:
+                if theirs.call == function.call and theirs.call:
+                    yield from _translated(theirs, function)
+
+    def reference(self, place: Site | Place, kind: Kind, besides: str = "") -> str | None:
+        """Returns a reference of a kind that is bound at a place."""
+        texts = [known.text for known in self.readable(place) if known.kind is kind and known.text != besides]
+        return self.rng.choice(texts) if texts else None
+
+    def quantity(self, place: Site | Place) -> Expression | None:
+        """Returns a small numeric expression: something in scope, a multiple, a difference or a constant."""
+        one, draw = self.reference(place, Kind.NUMBER), self.rng.random()
+        if one is None or draw < 0.08:
+            return Expression(written(self._amount()), ATOM)
+        if draw < 0.5:
+            return Expression(one, ATOM)
+        if draw < 0.8:
+            return Expression(f"{written(self.rng.choice(_FACTORS))} * {one}", PRODUCT)
+        return self._combined(one, self.reference(place, Kind.NUMBER, besides=one))
+
+    def _combined(self, one: str, two: str | None) -> Expression:
+        if two is None:
+            return Expression(one, ATOM)
+        operator = self.rng.choice("+---*/")
+        return Expression(f"{one} {operator} {two}", SUM if operator in "+-" else PRODUCT)
+
+    def _amount(self) -> float:
+        amounts = [*_AMOUNTS, *(self._value(site) for site in self.policy.numbers)]
+        return self.rng.choice(amounts)
+
+    @staticmethod
+    def _value(site: Site) -> float:
+        value: float = ast.literal_eval(site.node)
+        return value
+
+    def condition(self, place: Site | Place) -> Expression | None:
+        """Returns a condition: one that some policy uses, a comparison of quantities, of strings, or a boolean."""
+        draw = self.rng.random()
+        if draw < 0.3:
+            return self.borrowed(place, Kind.BOOLEAN)
+        if draw < 0.45:
+            return self._flag(place)
+        return self._identity(place) if draw < 0.6 else self._comparison(place)
+
+    def _flag(self, place: Site | Place) -> Expression | None:
+        flag = self.reference(place, Kind.BOOLEAN)
+        if flag is None:
+            return self._comparison(place)
+        return Expression(flag, ATOM) if self.rng.random() < 0.5 else Expression(f"not {flag}", NOT)
+
+    def _identity(self, place: Site | Place) -> Expression | None:
+        name = self.reference(place, Kind.STRING)
+        values = [] if name is None else self.strings(name)
+        if not values:
+            return self._comparison(place)
+        operator = self.rng.choice(("==", "==", "!="))
+        return Expression(f"{name} {operator} {self.rng.choice(values)}", COMPARISON)
+
+    def _comparison(self, place: Site | Place) -> Expression | None:
+        left, right = self.quantity(place), self.quantity(place)
+        if left is None or right is None or left.text == right.text:
+            return None
+        return Expression(f"{left.text} {self.rng.choice(COMPARISONS)} {right.text}", COMPARISON)
+
+    def borrowed(self, place: Site | Place, kind: Kind) -> Expression | None:
+        """Returns an expression of a kind, more than a constant, that this or another policy uses."""
+        donor = self.rng.choice(self.donors)
+        sites = [site for site in donor.by_kind[kind] if not isinstance(site.node, ast.Constant)]
+        if not sites:
+            return None
+        found = donors.expression(donor, self.rng.choice(sites), self.policy, place)
+        return None if found is None else Expression(*found)
+
+    def value(self, place: Site | Place, kind: Kind) -> Expression | None:
+        """Returns an expression of a kind for a place."""
+        if self.rng.random() < 0.3:
+            return self.borrowed(place, kind)
+        if kind is Kind.NUMBER:
+            return self.quantity(place)
+        if kind is Kind.BOOLEAN:
+            return self.condition(place)
+        text = self.reference(place, kind)
+        return None if text is None else Expression(text, ATOM)
+
+    def strings(self, role: str) -> list[str]:
+        """Returns the string constants, as code, that policies use in a role (see ``role``)."""
+        found = {
+            donor.text.of(site.node): None
+            for donor in self.donors
+            for site in donor.by_kind[Kind.STRING]
+            if isinstance(site.node, ast.Constant) and role_of(site) == role
+        }
+        return list(found)
+
+    def wrapped(self, expression: Expression, least: int) -> str:
+        """Returns the code of an expression for a place that needs a binding of at least ``least``."""
+        return wrapped(expression.text, expression.binding, least)
+
+
+def role_of(site: Site) -> str | None:
+    """Returns what a string constant is for: the reference that it is compared with, "=" for a value, or None."""
+    parent = site.parent
+    if isinstance(parent, ast.Compare):
+        sides = [parent.left, *parent.comparators]
+        return next((text for text in map(label, sides) if text is not None), None)
+    return "=" if isinstance(parent, ast.Return | ast.Assign | ast.IfExp) else None
+
+
+def _translated(theirs: Function, ours: Function) -> Iterator[Reference]:
+    names = dict(zip(theirs.positional, ours.positional, strict=False))
+    for reference in theirs.references.values():
+        name, bracket, rest = reference.text.partition("[")
+        if bracket and name in names and rest.startswith('"'):
+            yield Reference(names[name] + bracket + rest, reference.kind, frozenset({names[name]}))

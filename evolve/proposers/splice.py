@@ -1,0 +1,142 @@
+"""Edits of source text by the positions of its syntax tree; all text outside an edit stays as it is."""
+
+import ast
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+LOWEST, CONDITIONAL, OR, AND, NOT, COMPARISON, SUM, PRODUCT, SIGN, POWER, ATOM = 0, 2, 3, 4, 5, 6, 11, 12, 13, 14, 16
+_BINARY: dict[type[ast.operator], int] = {
+    ast.BitOr: 7,
+    ast.BitXor: 8,
+    ast.BitAnd: 9,
+    ast.LShift: 10,
+    ast.RShift: 10,
+    ast.Add: SUM,
+    ast.Sub: SUM,
+    ast.Pow: POWER,
+}
+_NEWLINE = re.compile(rb"\r\n|\r|\n")
+_BLANK = b" \t\f"
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Replaces the bytes from ``start`` to ``end`` by ``text``; ``why`` is its line in the rationale."""
+
+    start: int
+    end: int
+    text: str
+    why: str
+
+    def overlaps(self, other: "Edit") -> bool:
+        """Returns whether both would change the same place; insertions at one place do."""
+        return self.start < other.end and other.start < self.end or self.start == other.start
+
+
+class Text:
+    """Source text addressed by nodes of its tree; offsets are in bytes of its UTF-8 form."""
+
+    def __init__(self, source: str) -> None:
+        self.data = source.encode()
+        self._lines = [0, *(match.end() for match in _NEWLINE.finditer(self.data))]
+
+    def start(self, node: ast.expr | ast.stmt) -> int:
+        return self._lines[node.lineno - 1] + node.col_offset
+
+    def end(self, node: ast.expr | ast.stmt) -> int:
+        assert node.end_lineno is not None
+        assert node.end_col_offset is not None
+        return self._lines[node.end_lineno - 1] + node.end_col_offset
+
+    def of(self, node: ast.expr | ast.stmt) -> str:
+        return self.data[self.start(node) : self.end(node)].decode()
+
+    def slice(self, start: int, end: int) -> str:
+        return self.data[start:end].decode()
+
+    def replaced(self, node: ast.expr | ast.stmt, text: str) -> Edit:
+        """Returns the edit that puts ``text`` in the place of a node."""
+        return Edit(self.start(node), self.end(node), text, change(node.lineno, self.of(node), text))
+
+    def enclosed(self, node: ast.expr) -> bool:
+        """Returns whether the node, and nothing else, stands between a pair of parentheses."""
+        before = self.data[: self.start(node)].rstrip()
+        after = self.data[self.end(node) :].lstrip()
+        return before.endswith(b"(") and after.startswith(b")")
+
+    def indent(self, statement: ast.stmt) -> str | None:
+        """Returns the white space before a statement, or None when it does not begin its line."""
+        before = self.data[self._lines[statement.lineno - 1] : self.start(statement)]
+        return None if before.strip(_BLANK) else before.decode()
+
+    def line(self, statement: ast.stmt) -> int:
+        """Returns where the first line of a statement begins."""
+        return self._lines[statement.lineno - 1]
+
+    def lines(self, statement: ast.stmt) -> tuple[int, int] | None:
+        """Returns the whole lines of a statement, or None when it shares them with other code."""
+        end_line = statement.end_lineno or statement.lineno
+        stop = self._lines[end_line] if end_line < len(self._lines) else len(self.data)
+        rest = self.data[self.end(statement) : stop].strip()
+        if self.indent(statement) is None or (rest and not rest.startswith(b"#")):
+            return None
+        return self.line(statement), stop
+
+    def apply(self, edits: Iterable[Edit]) -> str:
+        """Returns the source with all edits made; they must not overlap."""
+        pieces, position = [], 0
+        for edit in sorted(edits, key=lambda edit: edit.start):
+            pieces += [self.data[position : edit.start], edit.text.encode()]
+            position = edit.end
+        return b"".join([*pieces, self.data[position:]]).decode()
+
+
+def change(line: int, old: str, new: str) -> str:
+    """Returns the rationale of a replacement."""
+    return f"line {line}: `{short(old)}` becomes `{short(new)}`"
+
+
+def short(text: str, most: int = 70) -> str:
+    """Returns code on one line, cut to what a rationale can hold."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[: most - 3]}..."
+
+
+def precedence(node: ast.expr) -> int:
+    """Returns how tightly the outermost operator of an expression binds; larger is tighter."""
+    if isinstance(node, ast.BinOp):
+        return _BINARY.get(type(node.op), PRODUCT)
+    if isinstance(node, ast.BoolOp):
+        return AND if isinstance(node.op, ast.And) else OR
+    if isinstance(node, ast.UnaryOp):
+        return NOT if isinstance(node.op, ast.Not) else SIGN
+    if isinstance(node, ast.Compare):
+        return COMPARISON
+    if isinstance(node, ast.IfExp):
+        return CONDITIONAL
+    loose = (ast.Lambda, ast.NamedExpr, ast.Yield, ast.YieldFrom, ast.Starred, ast.Await)
+    return LOWEST if isinstance(node, loose) else ATOM
+
+
+def floor(parent: ast.AST, child: ast.expr) -> int:
+    """Returns the least precedence that may stand in the child's place without parentheses."""
+    if isinstance(parent, ast.BinOp):
+        own = precedence(parent)
+        if own == POWER:
+            return ATOM if child is parent.left else SIGN
+        return own if child is parent.left else own + 1
+    if isinstance(parent, ast.BoolOp | ast.UnaryOp):
+        return precedence(parent)
+    if isinstance(parent, ast.Compare):
+        return COMPARISON + 1
+    if isinstance(parent, ast.IfExp):
+        return CONDITIONAL if child is parent.orelse else OR
+    if isinstance(parent, ast.comprehension):
+        return OR
+    return ATOM if isinstance(parent, ast.Attribute | ast.Await) else CONDITIONAL
+
+
+def wrapped(text: str, binding: int, least: int) -> str:
+    """Returns an expression with parentheses when it binds more loosely than its place needs."""
+    return text if binding >= least else f"({text})"
