@@ -107,7 +107,9 @@ def _dict_of(key: Checker, item: Checker) -> Checker:
 
 def _tuple_of(*items: Checker) -> Checker:
     return lambda value: (
-        type(value) is list and len(value) == len(items) and all(item(part) for item, part in zip(items, value, strict=True))
+        type(value) is list
+        and len(value) == len(items)
+        and all(item(part) for item, part in zip(items, value, strict=True))
     )
 
 

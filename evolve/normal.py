@@ -4,7 +4,8 @@ import ast
 import builtins
 import hashlib
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from evolve.types import EvolveError
 
@@ -78,7 +79,7 @@ class _Form:
         self._function = 0  # of the outermost function around; 0: none
         self._functions = 0
         self._outside = True  # directly in the module or a class body, whose names others can see
-        self._special = {
+        self._special: dict[type[ast.AST], Callable[[Any], None]] = {
             ast.Name: self._name,
             ast.Attribute: self._attribute,
             ast.arg: self._argument,

@@ -19,9 +19,7 @@ from typing import Any
 
 import numpy as np
 
-FLAPPING_AVAILABLE_TICKS = 4.0
-FLAPPING_OUTAGE_TICKS = 0.7
-FLAPPING_SPREAD = 0.9
+FLAPPING_RUNS, FLAPPING_OUTAGES = (log(4.0), 0.9), (log(0.7), 0.9)  # mean and deviation of the log of ticks
 REGIME_SPREAD = 0.8
 
 
@@ -47,7 +45,7 @@ def draw_pool(scarcity: float, random: np.random.Generator) -> Pool:
     """Returns a pool whose outages rank at quantile ``scarcity`` (0 mild, 1 pathological) of all pools."""
     if not 0 < scarcity < 1:
         raise ValueError(f"scarcity is a quantile strictly between 0 and 1; got {scarcity!r}")
-    odds = exp(NormalDist(0.25, 0.9).inv_cdf(scarcity))
+    odds = exp(NormalDist(0.25, 0.8).inv_cdf(scarcity))
     cycle = random.lognormal(log(3.0), 0.3)
     return Pool(
         available_ticks=cycle / odds**0.5,
@@ -74,7 +72,7 @@ def _regime(pool: Pool, random: np.random.Generator) -> list[bool]:
     available = log(pool.available_ticks) + random.normal(0.0, pool.drift), pool.available_spread
     outage = log(pool.outage_ticks) + random.normal(0.0, pool.drift), pool.outage_spread
     if random.random() < pool.flapping:
-        available, outage = (log(FLAPPING_AVAILABLE_TICKS), FLAPPING_SPREAD), (log(FLAPPING_OUTAGE_TICKS), FLAPPING_SPREAD)
+        available, outage = FLAPPING_RUNS, FLAPPING_OUTAGES
     trace: list[bool] = []
     while len(trace) < ticks:
         trace += [True] * int(np.ceil(random.lognormal(*available)))

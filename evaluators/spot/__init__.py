@@ -1,0 +1,1 @@
+"""The problem `spot`; see problem.py and README.md."""

@@ -1,14 +1,14 @@
 """A policy taken apart: its functions, statements and expressions, and the names in scope at each of them."""
 
 import ast
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from evolve import normal
 from evolve.proposers.constants import number, tunable
 from evolve.proposers.kinds import Kind, infer, kind, label
-from evolve.proposers.splice import Text, floor, wrapped
+from evolve.proposers.scope import bound_by, certain, definitions, introduced, names_in, stored
+from evolve.proposers.splice import Edit, Text, floor
 
 _NO_NAMES: frozenset[str] = frozenset()
 
@@ -58,6 +58,7 @@ class Site:
 
     @property
     def kind(self) -> Kind:
+        """What sort of value stands here."""
         return kind(self.node, self.function.kinds)
 
 
@@ -81,15 +82,21 @@ class Anatomy:
     """
 
     def __init__(self, source: str) -> None:
-        self.source = source
-        self.text = Text(source)
         self.tree = normal.parse(source)
         self.key = normal.digest(self.tree)
+        self.source = source
+        self.text = Text(source)
         self.signatures = signatures(self.tree)
+        self.module_names = frozenset(certain(self.tree.body))
         self.sites: list[Site] = []
         self.places: list[Place] = []
         self.functions: list[Function] = []
-        self.module_names = frozenset(certain(self.tree.body))
+        try:
+            self._take_apart()
+        except RecursionError:
+            raise normal.SourceError("too deeply nested to be taken apart") from None
+
+    def _take_apart(self) -> None:
         _Walk(self).module()
         quantities = set(map(id, tunable(self.tree)))
         self.sites = [site for site in self.sites if number(site.node) is None or id(site.node) in quantities]
@@ -99,10 +106,9 @@ class Anatomy:
             if site.function.call:
                 self.by_kind[site.kind].append(site)
 
-    def fits(self, site: Site, text: str, binding: int) -> str:
-        """Returns the text of an expression as it can stand at a site, in parentheses where needed."""
-        enclosed = self.text.enclosed(site.node)
-        return text if enclosed else wrapped(text, binding, floor(site.parent, site.node))
+    def put(self, site: Site, text: str, binding: int) -> Edit | None:
+        """Returns the edit that puts an expression at a site; None if it would change nothing."""
+        return self.text.replaced(site.node, text, binding, floor(site.parent, site.node))
 
     def readable(self, site: Site | Place) -> list[Reference]:
         """Returns the references of a place's function that are certainly bound there."""
@@ -126,74 +132,6 @@ def _functions(node: ast.stmt) -> Iterator[tuple[ast.FunctionDef | ast.AsyncFunc
         for inner in node.body:
             for function, name in _functions(inner):
                 yield function, f"{node.name}.{name}"
-
-
-def names_in(node: ast.AST) -> frozenset[str]:
-    """Returns the names that an expression or statement reads and does not bind itself, as in a comprehension."""
-    read, stored = set(), set()
-    for inner in ast.walk(node):
-        if isinstance(inner, ast.Name):
-            (read if isinstance(inner.ctx, ast.Load) else stored).add(inner.id)
-        elif isinstance(inner, ast.arg):
-            stored.add(inner.arg)
-    return frozenset(read - stored) if isinstance(node, ast.expr) else frozenset(read)
-
-
-def certain(block: Iterable[ast.stmt]) -> set[str]:
-    """Returns the names that are bound for certain after a block has run to its end."""
-    names: set[str] = set()
-    for statement in block:
-        names |= _bound_by(statement)
-    return names
-
-
-def _bound_by(statement: ast.stmt) -> set[str]:
-    if isinstance(statement, ast.Assign | ast.AnnAssign):
-        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-        return set() if statement.value is None else set(stored(targets))
-    if isinstance(statement, ast.If):
-        branches = [certain(block) for block in (statement.body, statement.orelse) if not leaves(block)]
-        return set.intersection(*branches) if branches else set()
-    if isinstance(statement, ast.With):
-        return certain(statement.body)
-    if isinstance(statement, ast.Import | ast.ImportFrom):
-        return {(alias.asname or alias.name).partition(".")[0] for alias in statement.names}
-    named = isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-    return {statement.name} if named else set()  # type: ignore[attr-defined]
-
-
-def stored(targets: Iterable[ast.AST]) -> Iterator[str]:
-    """Yields the names that assignment to the targets binds."""
-    for target in targets:
-        for node in ast.walk(target):
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                yield node.id
-
-
-def definitions(node: ast.AST) -> dict[str, ast.expr]:
-    """Returns the values of the names that are assigned exactly once within a node, and by a plain assignment."""
-    values: dict[str, ast.expr] = {}
-    times = Counter(stored([node]))
-    for inner in ast.walk(node):
-        if isinstance(inner, ast.Assign):
-            values.update(_pairs(inner.targets[0], inner.value))
-    return {name: value for name, value in values.items() if times[name] == 1}
-
-
-def _pairs(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr]]:
-    if isinstance(target, ast.Name):
-        yield target.id, value
-    elif isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
-        for one, its in zip(target.elts, value.elts, strict=True):
-            yield from _pairs(one, its)
-
-
-def leaves(block: list[ast.stmt]) -> bool:
-    """Returns whether a block never runs past its end: it returns, raises, breaks or continues."""
-    last = block[-1] if block else None
-    if isinstance(last, ast.If):
-        return leaves(last.body) and leaves(last.orelse)
-    return isinstance(last, ast.Return | ast.Raise | ast.Break | ast.Continue)
 
 
 class _Walk:
@@ -232,7 +170,7 @@ class _Walk:
         for index, statement in enumerate(block):
             self._anatomy.places.append(Place(statement, block, index, function, bound, self._looped))
             self._statement(statement, function, bound)
-            bound |= _bound_by(statement)
+            bound |= bound_by(statement)
 
     def _statement(self, node: ast.stmt, function: Function, bound: frozenset[str]) -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -265,7 +203,7 @@ class _Walk:
     def _parts(self, node: ast.AST, function: Function, bound: frozenset[str]) -> None:
         for name, value in ast.iter_fields(node):
             if isinstance(value, list) and value and isinstance(value[0], ast.stmt):
-                self._block(value, function, bound | set(_introduced(node)))
+                self._block(value, function, bound | set(introduced(node)))
             elif name not in ("target", "targets", "annotation", "pattern", "names", "optional_vars", "type", "exc"):
                 for part in value if isinstance(value, list) else [value]:
                     self._part(part, node, function, bound)
@@ -334,10 +272,3 @@ def _is_call(node: ast.expr) -> bool:
 
 def _is_docstring(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-
-
-def _introduced(node: ast.AST) -> Iterator[str]:
-    if isinstance(node, ast.With | ast.AsyncWith):
-        yield from stored(item.optional_vars for item in node.items if item.optional_vars is not None)
-    elif isinstance(node, ast.ExceptHandler) and node.name:
-        yield node.name

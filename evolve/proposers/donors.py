@@ -5,8 +5,9 @@ import builtins
 import copy
 import re
 
-from evolve.proposers.anatomy import Anatomy, Function, Place, Site, names_in, stored
+from evolve.proposers.anatomy import Anatomy, Function, Place, Site
 from evolve.proposers.kinds import label
+from evolve.proposers.scope import names_in, stored
 from evolve.proposers.splice import precedence
 
 _BUILTINS = frozenset(dir(builtins))
@@ -15,7 +16,7 @@ _LONGEST = 240
 _SIMPLE_QUOTES = re.compile(r"'(\w*)'")
 
 
-class _Misfit(Exception):
+class _MisfitError(Exception):
     """The donor's code needs a name that its new place does not have."""
 
 
@@ -27,8 +28,9 @@ def expression(donor: Anatomy, site: Site, policy: Anatomy, place: Site | Place)
     """
     try:
         node = _Rewriter(donor, site.function, policy, place).visit(copy.deepcopy(site.node))
-    except _Misfit:
+    except (_MisfitError, RecursionError):
         return None
+    assert isinstance(node, ast.expr)
     text = unparsed(node)
     return None if len(text) > _LONGEST else (text, precedence(node))
 
@@ -38,7 +40,7 @@ def statement(donor: Anatomy, taken: Place, policy: Anatomy, place: Place) -> st
     rewriter = _Rewriter(donor, taken.function, policy, place, frozenset(stored([taken.node])))
     try:
         return unparsed(rewriter.visit(copy.deepcopy(taken.node)))
-    except _Misfit:
+    except (_MisfitError, RecursionError):
         return None
 
 
@@ -74,12 +76,12 @@ class _Rewriter(ast.NodeTransformer):
         visited: ast.AST = super().visit(node)
         return visited
 
-    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:  # noqa: N802 - the name that ast calls
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         if isinstance(node.value, ast.Name) and node.value.id == "self" and label(node) not in self._attributes:
-            raise _Misfit
+            raise _MisfitError
         return self.generic_visit(node)
 
-    def visit_Name(self, node: ast.Name) -> ast.AST:  # noqa: N802
+    def visit_Name(self, node: ast.Name) -> ast.AST:
         name = node.id
         if name in self._inner or not isinstance(node.ctx, ast.Load):
             return node
@@ -98,7 +100,7 @@ class _Rewriter(ast.NodeTransformer):
             return result
         if name in _BUILTINS and name not in self._parameters:
             return ast.Name(name, ast.Load())
-        raise _Misfit
+        raise _MisfitError
 
 
 def _matched(function: Function, other: Function) -> dict[str, str]:
@@ -111,4 +113,4 @@ def _matched(function: Function, other: Function) -> dict[str, str]:
 def _own_names(node: ast.AST) -> frozenset[str]:
     everything = {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
     arguments = {inner.arg for inner in ast.walk(node) if isinstance(inner, ast.arg)}
-    return frozenset(everything | arguments) - names_in(node)  # type: ignore[arg-type]
+    return frozenset(everything | arguments) - names_in(node)

@@ -2,17 +2,33 @@
 
 import ast
 import re
+from collections.abc import Mapping
+from itertools import pairwise
+from types import UnionType
 
 from evolve.proposers.anatomy import Site
 from evolve.proposers.constants import number, written
-from evolve.proposers.kinds import Kind
-from evolve.proposers.material import Material, role_of
-from evolve.proposers.splice import AND, NOT, OR, PRODUCT, SUM, Edit, change, floor, precedence, wrapped
+from evolve.proposers.kinds import Kind, kind, label
+from evolve.proposers.material import Expression, Material, role_of
+from evolve.proposers.splice import (
+    AND,
+    ATOM,
+    CONDITIONAL,
+    LOWEST,
+    NOT,
+    OR,
+    PRODUCT,
+    SIGN,
+    SUM,
+    Edit,
+    precedence,
+    wrapped,
+)
 
 _COMMENT = re.compile(rb"#[^\r\n]*")
 _COMPARISON = re.compile(rb"<=|>=|==|!=|<|>|is\s+not\b|not\s+in\b|\bis\b|\bin\b")
 _ARITHMETIC = re.compile(rb"//|\*\*|[-+*/%]")
-_CONNECTIVE = re.compile(rb"\b(and|or)\b")
+_CONNECTIVE = re.compile(r"\b(and|or)\b")
 _OTHER_COMPARISONS = {
     "<": ("<=", "<=", ">"),
     "<=": ("<", "<", ">="),
@@ -23,21 +39,20 @@ _OTHER_COMPARISONS = {
     "in": ("not in",),
     "is": ("is not",),
 }
-_OTHER_ARITHMETIC = {"+": "-", "-": "+", "*": "/", "/": "*", "//": "*"}
+_OTHER_ARITHMETIC = {"+": ("-",), "-": ("+",), "*": ("/",), "/": ("*",), "//": ("*",)}
 _SCALES = (0.5, 0.8, 0.9, 0.95, 1.05, 1.1, 1.25, 2.0)
 
 
 def constant(material: Material) -> Edit | None:
     """Changes a number a little."""
-    rng, policy = material.rng, material.policy
-    if not policy.numbers:
+    if not material.policy.numbers:
         return None
-    site = rng.choice(policy.numbers)
+    site = material.rng.choice(material.policy.numbers)
     value = number(site.node)
     if value is None:
         return None
     text = written(_near(value, material))
-    return policy.text.replaced(site.node, policy.fits(site, text, NOT if text[0] == "-" else precedence(site.node)))
+    return _put(material, site, text, SIGN if text.startswith("-") else ATOM)
 
 
 def _near(value: float, material: Material) -> float:
@@ -48,7 +63,8 @@ def _near(value: float, material: Material) -> float:
         return rng.choice((1, -1, 0.1, -0.1, 2, 0.5))
     if isinstance(value, int):
         if rng.random() < 0.15:
-            return value * rng.choice((0.5, 1.5))
+            half = value * rng.choice((0.5, 1.5))
+            return int(half) if half == int(half) else half
         return value + rng.choice((-1, 1)) * rng.choice((1, 1, 2, max(1, abs(value) // 4)))
     return float(round(value)) if rng.random() < 0.1 else value * rng.choice(_SCALES)
 
@@ -70,12 +86,15 @@ def arithmetic(material: Material) -> Edit | None:
     if site is None:
         return None
     assert isinstance(site.node, ast.BinOp)
-    others = {old: (new,) for old, new in _OTHER_ARITHMETIC.items()}
-    return _swapped(material, _ARITHMETIC, site.node.left, site.node.right, others)
+    return _swapped(material, _ARITHMETIC, site.node.left, site.node.right, _OTHER_ARITHMETIC)
 
 
 def _swapped(
-    material: Material, pattern: re.Pattern[bytes], left: ast.expr, right: ast.expr, others: dict[str, tuple[str, ...]]
+    material: Material,
+    pattern: re.Pattern[bytes],
+    left: ast.expr,
+    right: ast.expr,
+    others: Mapping[str, tuple[str, ...]],
 ) -> Edit | None:
     text = material.policy.text
     begin, stop = text.end(left), text.start(right)
@@ -90,18 +109,19 @@ def _swapped(
 
 
 def connective(material: Material) -> Edit | None:
-    """Turns one `and` into `or`, or the reverse."""
+    """Turns `and` into `or`, or the reverse."""
     site = _chosen(material, Kind.BOOLEAN, ast.BoolOp)
     if site is None:
         return None
     assert isinstance(site.node, ast.BoolOp)
-    policy = material.policy
-    new, word = (OR, "or") if isinstance(site.node.op, ast.And) else (AND, "and")
-    parts = [policy.text.of(part) for part in site.node.values]
-    loose = any(precedence(part) < new for part in site.node.values)
-    if loose or any("\n" in part for part in parts) or len(parts) != 2:
-        return None
-    return policy.text.replaced(site.node, policy.fits(site, f" {word} ".join(parts), new))
+    text, binding, word = material.policy.text, *((OR, "or") if isinstance(site.node.op, ast.And) else (AND, "and"))
+    pieces = [text.of(site.node.values[0])]
+    for left, right in pairwise(site.node.values):
+        gap = text.slice(text.end(left), text.start(right))
+        pieces += [_CONNECTIVE.sub(word, gap, count=1), text.of(right)]
+    whole = text.slice(text.start(site.node), text.start(site.node.values[0]))
+    tail = text.slice(text.end(site.node.values[-1]), text.end(site.node))
+    return _put(material, site, "".join([whole, *pieces, tail]), binding)
 
 
 def negate(material: Material) -> Edit | None:
@@ -109,10 +129,9 @@ def negate(material: Material) -> Edit | None:
     site = _chosen(material, Kind.BOOLEAN, ast.expr)
     if site is None:
         return None
-    policy, node = material.policy, site.node
-    if isinstance(node, ast.UnaryOp):
-        return _put(material, site, policy.text.of(node.operand), precedence(node.operand))
-    return _put(material, site, f"not {wrapped(policy.text.of(node), precedence(node), NOT + 1)}", NOT)
+    if isinstance(site.node, ast.UnaryOp):
+        return _put(material, site, *_part(material, site.node.operand))
+    return _put(material, site, f"not {_old(material, site, NOT + 1)}", NOT)
 
 
 def condition(material: Material) -> Edit | None:
@@ -122,8 +141,7 @@ def condition(material: Material) -> Edit | None:
     if site is None or extra is None:
         return None
     own, word = material.rng.choice(((AND, "and"), (OR, "or")))
-    old = wrapped(material.policy.text.of(site.node), precedence(site.node), own)
-    return _put(material, site, f"{old} {word} {material.wrapped(extra, own + 1)}", own)
+    return _put(material, site, f"{_old(material, site, own)} {word} {extra.within(own + 1)}", own)
 
 
 def term(material: Material) -> Edit | None:
@@ -132,9 +150,7 @@ def term(material: Material) -> Edit | None:
     extra = None if site is None else material.quantity(site)
     if site is None or extra is None:
         return None
-    old = wrapped(material.policy.text.of(site.node), precedence(site.node), SUM)
-    sign = material.rng.choice("+-")
-    return _put(material, site, f"{old} {sign} {material.wrapped(extra, SUM + 1)}", SUM)
+    return _put(material, site, f"{_old(material, site, SUM)} {material.rng.choice('+-')} {extra.within(SUM + 1)}", SUM)
 
 
 def scale(material: Material) -> Edit | None:
@@ -142,9 +158,8 @@ def scale(material: Material) -> Edit | None:
     site = _quantity(material)
     if site is None or number(site.node) is not None:
         return None
-    old = wrapped(material.policy.text.of(site.node), precedence(site.node), PRODUCT + 1)
     factor = written(material.rng.choice((0.5, 0.8, 0.9, 0.95, 1.05, 1.1, 1.2, 1.5, 2)))
-    return _put(material, site, f"{factor} * {old}", PRODUCT)
+    return _put(material, site, f"{factor} * {_old(material, site, PRODUCT + 1)}", PRODUCT)
 
 
 def limit(material: Material) -> Edit | None:
@@ -153,14 +168,13 @@ def limit(material: Material) -> Edit | None:
     other = None if site is None else material.quantity(site)
     if site is None or other is None:
         return None
-    return _put(material, site, f"{material.rng.choice(('min', 'max'))}({material.policy.text.of(site.node)}, {other.text})")
+    return _put(material, site, f"{material.rng.choice(('min', 'max'))}({_old(material, site)}, {other.text})")
 
 
 def name(material: Material) -> Edit | None:
     """Replaces a name, attribute or item by another of its kind that is in scope."""
-    known = (Kind.NUMBER, Kind.BOOLEAN, Kind.STRING)
-    site = _chosen(material, material.rng.choice(known), ast.Name | ast.Attribute | ast.Subscript)
-    other = None if site is None else material.reference(site, site.kind, besides=material.policy.text.of(site.node))
+    site = _chosen(material, _some_kind(material), ast.Name | ast.Attribute | ast.Subscript)
+    other = None if site is None else material.reference(site, site.kind, besides=label(site.node))
     return None if site is None or other is None else _put(material, site, other)
 
 
@@ -170,28 +184,25 @@ def string(material: Material) -> Edit | None:
     role = None if site is None else role_of(site)
     if site is None or role is None:
         return None
-    old = material.policy.text.of(site.node)
-    others = [text for text in material.strings(role) if text != old]
+    others = [text for text in material.strings(role) if text != material.policy.text.of(site.node)]
     return _put(material, site, material.rng.choice(others)) if others else None
 
 
 def returned(material: Material) -> Edit | None:
-    """Replaces a returned value by another value that the function returns somewhere."""
+    """Replaces a returned value by another value that its function returns."""
     sites = [site for function in material.policy.functions for site in function.returned]
     if not sites:
         return None
     site = material.rng.choice(sites)
-    texts = {material.policy.text.of(other.node) for other in site.function.returned if other is not site}
-    own = names_bound(site, material)
-    others = sorted(text for text in texts - {material.policy.text.of(site.node)} if own(text))
-    return _put(material, site, material.rng.choice(others)) if others else None
+    found = material.fitted(material.policy, material.rng.choice(site.function.returned), site)
+    return None if found is None else _put(material, site, *found)
 
 
 def graft(material: Material) -> Edit | None:
     """Replaces an expression by one of its kind from this or another policy."""
-    site = _chosen(material, material.rng.choice((Kind.NUMBER, Kind.BOOLEAN, Kind.STRING)), ast.expr)
+    site = _chosen(material, _some_kind(material), ast.expr)
     found = None if site is None else material.borrowed(site, site.kind)
-    return None if site is None or found is None else _put(material, site, found.text, found.binding)
+    return None if site is None or found is None else _put(material, site, *found)
 
 
 def choice(material: Material) -> Edit | None:
@@ -202,17 +213,54 @@ def choice(material: Material) -> Edit | None:
     test, other = material.condition(site), material.value(site, site.kind)
     if test is None or other is None:
         return None
-    old = wrapped(material.policy.text.of(site.node), precedence(site.node), OR)
-    return _put(material, site, f"{material.wrapped(other, OR)} if {material.wrapped(test, OR)} else {old}", 2)
+    text = f"{other.within(OR)} if {test.within(OR)} else {_old(material, site, OR)}"
+    return _put(material, site, text, CONDITIONAL)
 
 
 def simplify(material: Material) -> Edit | None:
     """Replaces an expression by one of its operands."""
-    site = _chosen(material, material.rng.choice((Kind.NUMBER, Kind.BOOLEAN, Kind.STRING)), ast.expr)
-    if site is None:
+    site = _chosen(material, _some_kind(material), ast.BinOp | ast.BoolOp | ast.Call | ast.IfExp)
+    parts = (
+        [] if site is None else [part for part in _operands(site.node) if kind(part, site.function.kinds) is site.kind]
+    )
+    if site is None or not parts:
         return None
-    inner = [child for child in operands(site.node)]
-    if not inner:
-        return None
-    kept = material.rng.choice(inner)
-    return _put(material, site, material.policy.text.of(kept), precedence(kept))
+    return _put(material, site, *_part(material, material.rng.choice(parts)))
+
+
+def _operands(node: ast.expr) -> list[ast.expr]:
+    if isinstance(node, ast.BinOp):
+        return [node.left, node.right]
+    if isinstance(node, ast.BoolOp):
+        return node.values
+    if isinstance(node, ast.IfExp):
+        return [node.body, node.orelse]
+    return [part for part in node.args if not isinstance(part, ast.GeneratorExp)] if isinstance(node, ast.Call) else []
+
+
+def _some_kind(material: Material) -> Kind:
+    return material.rng.choice((Kind.NUMBER, Kind.BOOLEAN, Kind.STRING))
+
+
+def _chosen(material: Material, wanted: Kind, types: type[ast.expr] | UnionType) -> Site | None:
+    sites = [site for site in material.policy.by_kind[wanted] if isinstance(site.node, types)]
+    return material.rng.choice(sites) if sites else None
+
+
+def _quantity(material: Material) -> Site | None:
+    return _chosen(material, Kind.NUMBER, ast.expr)
+
+
+def _old(material: Material, site: Site, least: int = 0) -> str:
+    """Returns what stands at a site, to be used again there within an operator that needs a binding."""
+    return wrapped(material.policy.text.of(site.node), precedence(site.node), least)
+
+
+def _part(material: Material, node: ast.expr) -> Expression:
+    """Returns what stands inside an expression, to be used outside it; several lines need parentheses."""
+    text = material.policy.text.of(node)
+    return Expression(text, LOWEST if "\n" in text else precedence(node))
+
+
+def _put(material: Material, site: Site, text: str, binding: int = ATOM) -> Edit | None:
+    return material.policy.put(site, text, binding)

@@ -42,8 +42,8 @@ def label(node: ast.AST) -> str | None:
 def _key(node: ast.expr) -> str | None:
     if not isinstance(node, ast.Constant):
         return label(node)
-    plain = isinstance(node.value, str) and node.value.isidentifier()
-    return f'"{node.value}"' if plain else repr(node.value)
+    value = node.value
+    return f'"{value}"' if isinstance(value, str) and value.isidentifier() else repr(value)
 
 
 def kind(node: ast.AST, known: Kinds) -> Kind:
@@ -136,8 +136,7 @@ def _hints(node: ast.AST, known: Kinds) -> Iterator[tuple[ast.AST, Kind]]:
     elif isinstance(node, ast.Call):
         yield from _passed(node)
     elif isinstance(node, ast.For | ast.comprehension) and isinstance(node.iter, ast.Call):
-        if called(node.iter) == "range":
-            yield node.target, Kind.NUMBER
+        yield node.target, Kind.NUMBER if called(node.iter) == "range" else Kind.UNKNOWN
 
 
 def _assigned(target: ast.AST, value: ast.expr, known: Kinds) -> Iterator[tuple[ast.AST, Kind]]:

@@ -24,6 +24,10 @@ class Expression(NamedTuple):
     text: str
     binding: int
 
+    def within(self, least: int) -> str:
+        """Returns the code for a place that needs a binding of at least ``least``."""
+        return wrapped(self.text, self.binding, least)
+
 
 @dataclass
 class Material:
@@ -36,6 +40,7 @@ class Material:
 
     @cached_property
     def donors(self) -> list[Anatomy]:
+        """The policy itself and the others."""
         return [self.policy, *self.others]
 
     def readable(self, place: Site | Place) -> list[Reference]:
@@ -55,7 +60,7 @@ class Material:
                 if theirs.call == function.call and theirs.call:
                     yield from _translated(theirs, function)
 
-    def reference(self, place: Site | Place, kind: Kind, besides: str = "") -> str | None:
+    def reference(self, place: Site | Place, kind: Kind, besides: str | None = None) -> str | None:
         """Returns a reference of a kind that is bound at a place."""
         texts = [known.text for known in self.readable(place) if known.kind is kind and known.text != besides]
         return self.rng.choice(texts) if texts else None
@@ -121,7 +126,11 @@ class Material:
         sites = [site for site in donor.by_kind[kind] if not isinstance(site.node, ast.Constant)]
         if not sites:
             return None
-        found = donors.expression(donor, self.rng.choice(sites), self.policy, place)
+        return self.fitted(donor, self.rng.choice(sites), place)
+
+    def fitted(self, donor: Anatomy, site: Site, place: Site | Place) -> Expression | None:
+        """Returns a donor's expression as it can stand at a place, or None."""
+        found = donors.expression(donor, site, self.policy, place)
         return None if found is None else Expression(*found)
 
     def value(self, place: Site | Place, kind: Kind) -> Expression | None:
@@ -144,10 +153,6 @@ class Material:
             if isinstance(site.node, ast.Constant) and role_of(site) == role
         }
         return list(found)
-
-    def wrapped(self, expression: Expression, least: int) -> str:
-        """Returns the code of an expression for a place that needs a binding of at least ``least``."""
-        return wrapped(expression.text, expression.binding, least)
 
 
 def role_of(site: Site) -> str | None:

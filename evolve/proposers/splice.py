@@ -5,7 +5,20 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-LOWEST, CONDITIONAL, OR, AND, NOT, COMPARISON, SUM, PRODUCT, SIGN, POWER, ATOM = 0, 2, 3, 4, 5, 6, 11, 12, 13, 14, 16
+LOWEST, CALL, CONDITIONAL, OR, AND, NOT, COMPARISON, SUM, PRODUCT, SIGN, POWER, ATOM = (
+    0,
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    11,
+    12,
+    13,
+    14,
+    16,
+)
 _BINARY: dict[type[ast.operator], int] = {
     ast.BitOr: 7,
     ast.BitXor: 8,
@@ -17,6 +30,7 @@ _BINARY: dict[type[ast.operator], int] = {
     ast.Pow: POWER,
 }
 _NEWLINE = re.compile(rb"\r\n|\r|\n")
+_WORD = re.compile(rb"[\w\x80-\xff]")
 _BLANK = b" \t\f"
 
 
@@ -31,7 +45,7 @@ class Edit:
 
     def overlaps(self, other: "Edit") -> bool:
         """Returns whether both would change the same place; insertions at one place do."""
-        return self.start < other.end and other.start < self.end or self.start == other.start
+        return (self.start < other.end and other.start < self.end) or self.start == other.start
 
 
 class Text:
@@ -42,28 +56,51 @@ class Text:
         self._lines = [0, *(match.end() for match in _NEWLINE.finditer(self.data))]
 
     def start(self, node: ast.expr | ast.stmt) -> int:
+        """Returns where a node begins."""
         return self._lines[node.lineno - 1] + node.col_offset
 
     def end(self, node: ast.expr | ast.stmt) -> int:
+        """Returns where a node ends."""
         assert node.end_lineno is not None
         assert node.end_col_offset is not None
         return self._lines[node.end_lineno - 1] + node.end_col_offset
 
     def of(self, node: ast.expr | ast.stmt) -> str:
+        """Returns the code of a node, without parentheses around it."""
         return self.data[self.start(node) : self.end(node)].decode()
 
     def slice(self, start: int, end: int) -> str:
+        """Returns the code between two offsets."""
         return self.data[start:end].decode()
 
-    def replaced(self, node: ast.expr | ast.stmt, text: str) -> Edit:
-        """Returns the edit that puts ``text`` in the place of a node."""
-        return Edit(self.start(node), self.end(node), text, change(node.lineno, self.of(node), text))
+    def replaced(self, node: ast.expr, text: str, binding: int, least: int) -> Edit | None:
+        """Returns the edit that puts an expression in the place of a node; None if it would change nothing.
 
-    def enclosed(self, node: ast.expr) -> bool:
-        """Returns whether the node, and nothing else, stands between a pair of parentheses."""
-        before = self.data[: self.start(node)].rstrip()
-        after = self.data[self.end(node) :].lstrip()
-        return before.endswith(b"(") and after.startswith(b")")
+        Parentheses are added, kept or taken away as the expression's ``binding`` and the ``least`` one
+        that may stand there without them demand.
+        """
+        old, around = self.of(node), self.parentheses(node)
+        if text == old:
+            return None
+        why = change(node.lineno, old, text)
+        if around is None:
+            return Edit(self.start(node), self.end(node), wrapped(text, binding, least), why)
+        removable = binding >= least > CALL and "\n" not in text and not self._glued(*around)
+        return Edit(*around, text, why) if removable else Edit(self.start(node), self.end(node), text, why)
+
+    def _glued(self, start: int, end: int) -> bool:
+        """Returns whether a word would run into what stands between two offsets: `not(x)`, `(x)if y`."""
+        return _WORD.match(self.data[start - 1 : start] or b" ") is not None or bool(
+            _WORD.match(self.data[end : end + 1])
+        )
+
+    def parentheses(self, node: ast.expr) -> tuple[int, int] | None:
+        """Returns where the parentheses begin and end that hold the node and nothing else."""
+        before, after = self.data[: self.start(node)].rstrip(), self.data[self.end(node) :]
+        rest = after.lstrip()
+        if not before.endswith(b"(") or not rest.startswith(b")"):
+            return None
+        return len(before) - 1, self.end(node) + len(after) - len(rest) + 1
 
     def indent(self, statement: ast.stmt) -> str | None:
         """Returns the white space before a statement, or None when it does not begin its line."""
@@ -134,6 +171,8 @@ def floor(parent: ast.AST, child: ast.expr) -> int:
         return CONDITIONAL if child is parent.orelse else OR
     if isinstance(parent, ast.comprehension):
         return OR
+    if isinstance(parent, ast.Call | ast.keyword):
+        return CALL  # whose parentheses must stay
     return ATOM if isinstance(parent, ast.Attribute | ast.Await) else CONDITIONAL
 
 

@@ -270,7 +270,9 @@ class Child:
         if os.read(self._replies, 1) != host.LOCKED:
             if self._killed_for:
                 raise PolicyFailure(Verdict.TIMED_OUT, self._killed_for)
-            raise SandboxError(f"a child could not be locked: {os.pread(self._output, 500, 0).decode('utf-8', 'replace')}")
+            raise SandboxError(
+                f"a child could not be locked: {os.pread(self._output, 500, 0).decode('utf-8', 'replace')}"
+            )
 
     def _write(self, frame: bytes) -> None:
         try:

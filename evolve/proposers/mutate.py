@@ -1,0 +1,119 @@
+"""Offline mutation: small edits of a good policy's syntax tree, spliced into its text, with no model."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from random import Random
+
+from evolve import normal
+from evolve.archives import Archive
+from evolve.proposers import expressions, statements
+from evolve.proposers.anatomy import Anatomy, signatures
+from evolve.proposers.material import Material
+from evolve.proposers.splice import Edit
+from evolve.types import Candidate, Proposal, Verdict
+
+Operator = Callable[[Material], Edit | None]
+
+OPERATORS: tuple[tuple[Operator, float], ...] = (
+    (expressions.constant, 2.0),
+    (expressions.comparison, 1.0),
+    (expressions.arithmetic, 0.5),
+    (expressions.connective, 0.5),
+    (expressions.negate, 0.5),
+    (expressions.condition, 1.5),
+    (expressions.term, 3.0),
+    (expressions.scale, 1.5),
+    (expressions.limit, 1.0),
+    (expressions.name, 1.0),
+    (expressions.string, 1.0),
+    (expressions.returned, 0.5),
+    (expressions.graft, 2.0),
+    (expressions.choice, 1.0),
+    (expressions.simplify, 1.0),
+    (statements.drop, 1.0),
+    (statements.swap, 0.5),
+    (statements.guard, 2.0),
+    (statements.transplant, 1.5),
+)
+_MOST_EDITS = 3
+_ANOTHER = 0.35  # chance of one more edit
+_ATTEMPTS = 60
+_REMEMBERED = 256
+
+
+class Mutate:
+    """Proposes policies that differ from a member of the archive by one to three small edits.
+
+    Every proposal parses and compiles, has its parent's signatures, and differs from it after
+    normalisation.  Donors of expressions and statements are other members and all baselines.
+    """
+
+    name = "mutate"
+
+    def __init__(self, operators: tuple[tuple[Operator, float], ...] = OPERATORS) -> None:
+        self._operators = [operator for operator, _ in operators]
+        self._weights = [weight for _, weight in operators]
+        self._baselines: list[str] = []
+        self._anatomies: OrderedDict[str, Anatomy] = OrderedDict()
+
+    def propose(self, archive: Archive, rng: Random) -> Proposal | None:
+        """Returns a mutant of a parent that the archive chooses, or None when none was found."""
+        try:
+            parent = archive.parent(rng)
+            policy = self._anatomy(parent.proposal.source)
+        except (LookupError, normal.SourceError):
+            return None
+        material = Material(policy, self._donors(archive, parent, rng), rng)
+        for _ in range(_ATTEMPTS):
+            edits = self._edits(material)
+            source = policy.text.apply(edits.values())
+            if edits and accepted(policy, source):
+                why = "; ".join(edit.why for edit in edits.values())
+                return Proposal(source, self.name, "+".join(edits), (parent.number,), why)
+        return None
+
+    def tell(self, candidate: Candidate) -> None:
+        """Learns the baselines, which may lend their parts to every policy."""
+        if candidate.proposal.proposer == "baseline" and candidate.evaluation.verdict is Verdict.OK:
+            self._baselines.append(candidate.proposal.source)
+
+    def _edits(self, material: Material) -> dict[str, Edit]:
+        """Returns edits by operator that do not overlap; possibly none."""
+        edits: dict[str, Edit] = {}
+        wanted = 1
+        while wanted < _MOST_EDITS and material.rng.random() < _ANOTHER:
+            wanted += 1
+        for operator in material.rng.choices(self._operators, self._weights, k=wanted):
+            edit = operator(material)
+            if edit is not None and not any(edit.overlaps(other) for other in edits.values()):
+                edits.setdefault(operator.__name__, edit)
+        return edits
+
+    def _donors(self, archive: Archive, parent: Candidate, rng: Random) -> list[Anatomy]:
+        members = [member.proposal.source for member in archive.inspirations(parent, 2, rng)]
+        found = []
+        for source in [*members, *self._baselines]:
+            try:
+                found.append(self._anatomy(source))
+            except normal.SourceError:
+                continue
+        return found
+
+    def _anatomy(self, source: str) -> Anatomy:
+        if source not in self._anatomies:
+            self._anatomies[source] = Anatomy(source)
+            if len(self._anatomies) > _REMEMBERED:
+                self._anatomies.popitem(last=False)
+        self._anatomies.move_to_end(source)
+        return self._anatomies[source]
+
+
+def accepted(parent: Anatomy, source: str) -> bool:
+    """Returns whether a mutant compiles, has its parent's signatures and differs from it."""
+    try:
+        tree = normal.parse(source)
+        different = normal.digest(tree) != parent.key
+        compile(tree, "<policy>", "exec")  # finds `break` outside a loop, which parses
+    except (normal.SourceError, SyntaxError, ValueError, RecursionError):
+        return False
+    return different and signatures(tree) == parent.signatures

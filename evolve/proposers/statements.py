@@ -1,0 +1,148 @@
+"""Mutations of whole statements.  Each returns an edit, or None where it found nothing to do."""
+
+import ast
+
+from evolve.proposers import donors
+from evolve.proposers.anatomy import Anatomy, Place
+from evolve.proposers.kinds import Kind
+from evolve.proposers.material import Expression, Material
+from evolve.proposers.scope import leaves, names_in, stored
+from evolve.proposers.splice import OR, Edit, short
+
+_FIXED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, ast.Global, ast.Nonlocal)
+_STEP = "    "
+
+
+def drop(material: Material) -> Edit | None:
+    """Removes a statement whose names are bound elsewhere too."""
+    place = _chosen(material)
+    span = None if place is None else material.policy.text.lines(place.node)
+    if place is None or span is None or not _dispensable(place, material.policy):
+        return None
+    indent = material.policy.text.indent(place.node)
+    text = f"{indent}pass\n" if len(place.block) == 1 else ""
+    return Edit(*span, text, f"line {place.node.lineno}: without `{_head(material, place)}`")
+
+
+def _dispensable(place: Place, policy: Anatomy) -> bool:
+    last = place.index == len(place.block) - 1
+    if isinstance(place.node, ast.Return) or (last and leaves([place.node])):
+        return False
+    return set(stored([place.node])) <= place.bound | policy.module_names
+
+
+def swap(material: Material) -> Edit | None:
+    """Exchanges two neighbouring statements."""
+    place = _chosen(material)
+    if place is None or place.index + 1 == len(place.block):
+        return None
+    text, first, second = material.policy.text, place.node, place.block[place.index + 1]
+    if not _swappable(material, place, second):
+        return None
+    between = text.slice(text.end(first), text.start(second))
+    why = f"line {first.lineno}: `{_head(material, place)}` after line {second.lineno}"
+    return Edit(text.start(first), text.end(second), f"{text.of(second)}{between}{text.of(first)}", why)
+
+
+def _swappable(material: Material, place: Place, second: ast.stmt) -> bool:
+    text, first = material.policy.text, place.node
+    if isinstance(second, _FIXED) or isinstance(first, ast.Return) or leaves([second]):
+        return False
+    if text.lines(first) is None or text.indent(second) != text.indent(first):
+        return False
+    changed, read = set(stored([first])), names_in(second)
+    other_way = set(stored([second])) & (names_in(first) | changed)
+    return changed & read <= place.bound and bool(changed & read or other_way or isinstance(first, ast.If))
+
+
+def guard(material: Material) -> Edit | None:
+    """Inserts a guard: under some condition, return another value or assign one, before a statement."""
+    place = _chosen(material)
+    indent = None if place is None else material.policy.text.indent(place.node)
+    if place is None or indent is None or _is_elif(material.policy, place):
+        return None
+    test, action = material.condition(place), _action(material, place)
+    if test is None or action is None:
+        return None
+    why = f"line {place.node.lineno}: `if {short(test.within(OR))}: {short(action)}` before it"
+    line = material.policy.text.line(place.node)
+    return Edit(line, line, f"{indent}if {test.text}:\n{indent}{_STEP}{action}\n", why)
+
+
+def _action(material: Material, place: Place) -> str | None:
+    if place.function.returned and material.rng.random() < 0.6:
+        site = material.rng.choice(place.function.returned)
+        value = material.fitted(material.policy, site, place)
+        return None if value is None else f"return {value.text}"
+    return _assignment(material, place)
+
+
+def _assignment(material: Material, place: Place) -> str | None:
+    """Returns an assignment to a name that is bound at a place and assigned somewhere in its function."""
+    kinds = place.function.kinds
+    names = [name for name in sorted(place.bound - set(place.function.parameters)) if name in kinds]
+    if not names:
+        return None
+    name = material.rng.choice(names)
+    value = _new_value(material, place, kinds[name])
+    return None if value is None or value.text == name else f"{name} = {value.text}"
+
+
+def _new_value(material: Material, place: Place, wanted: Kind) -> Expression | None:
+    if wanted is Kind.STRING:
+        constants = material.strings("=")
+        return Expression(material.rng.choice(constants), 0) if constants else None
+    return None if wanted is Kind.UNKNOWN else material.value(place, wanted)
+
+
+def transplant(material: Material) -> Edit | None:
+    """Inserts a statement from this or another policy, or puts it in the place of a statement of its type."""
+    place = _chosen(material)
+    indent = None if place is None else material.policy.text.indent(place.node)
+    if place is None or indent is None or _is_elif(material.policy, place):
+        return None
+    code = _taken(material, place)
+    if code is None:
+        return None
+    lines = "".join(f"{indent}{line}\n" for line in code.splitlines())
+    return _placed(material, place, lines)
+
+
+def _taken(material: Material, place: Place) -> str | None:
+    donor = material.rng.choice(material.donors)
+    fitting = [
+        other
+        for other in donor.places
+        if other.function.call == place.function.call
+        and isinstance(other.node, ast.If | ast.Assign | ast.AugAssign | ast.For)
+        and other.node is not place.node
+    ]
+    return donors.statement(donor, material.rng.choice(fitting), material.policy, place) if fitting else None
+
+
+def _placed(material: Material, place: Place, lines: str) -> Edit:
+    text, head = material.policy.text, short(lines)
+    span = text.lines(place.node)
+    if span is not None and material.rng.random() < 0.4 and _dispensable(place, material.policy):
+        why = f"line {place.node.lineno}: `{_head(material, place)}` becomes `{head}`"
+        return Edit(*span, lines, why)
+    start = text.line(place.node)
+    return Edit(start, start, lines, f"line {place.node.lineno}: `{head}` before it")
+
+
+def _chosen(material: Material) -> Place | None:
+    places = [place for place in material.policy.places if _free(place)]
+    return material.rng.choice(places) if places else None
+
+
+def _free(place: Place) -> bool:
+    docstring = isinstance(place.node, ast.Expr) and isinstance(place.node.value, ast.Constant)
+    return bool(place.function.call) and not docstring and not isinstance(place.node, _FIXED)
+
+
+def _is_elif(policy: Anatomy, place: Place) -> bool:
+    return policy.text.of(place.node).startswith("elif")
+
+
+def _head(material: Material, place: Place) -> str:
+    return short(material.policy.text.of(place.node).partition("\n")[0])

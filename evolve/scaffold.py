@@ -1,0 +1,63 @@
+"""Writes a problem of one's own: a file that runs at once and is meant to be changed."""
+
+from pathlib import Path
+
+from evolve.types import EvolveError
+
+TEMPLATE = '''\
+"""A problem for evolve: say what to decide, simulate it, and return what counts."""
+
+import random
+
+from evolve import Call, InvalidDecision, Problem
+
+
+class {class_name}(Problem):
+    """Write `evict(cached, now)`: which cached key to drop when the cache is full.
+
+    `cached` maps each key to [last use, uses], in requests; `now` counts requests. Fewer misses are better.
+    """
+
+    objective, direction = "miss_ratio", "minimize"
+    reference = "def evict(cached, now):\\n    return min(cached, key=lambda key: cached[key][0])\\n"
+
+    def cases(self, split):
+        return [zipf_keys(2_000, random.Random(seed)) for seed in split.seeds(20)]
+
+    def simulate(self, trace):
+        cached, misses = {{}}, 0
+        for now, key in enumerate(trace):
+            if key not in cached:
+                misses += 1
+                if len(cached) == 64:
+                    victim = yield Call("evict", cached, now, returns=int)
+                    if victim not in cached:
+                        raise InvalidDecision(f"request {{now}}: dropped {{victim}}, which is not cached")
+                    del cached[victim]
+            cached[key] = [now, cached.get(key, [0, 0])[1] + 1]
+        return {{"miss_ratio": misses / len(trace)}}
+
+
+def zipf_keys(count, rng):
+    return rng.choices(range(500), [1 / (rank + 1) for rank in range(500)], k=count)
+'''
+
+
+def write(name: str, folder: Path) -> Path:
+    """Writes ``NAME.py`` and returns its path.
+
+    Raises:
+        EvolveError: the name is no Python name, or the file exists.
+    """
+    name = name.removesuffix(".py")
+    if not name.isidentifier() or not name.isascii():
+        raise EvolveError(f"a problem's name is a Python name such as cache_eviction; got {name!r}")
+    path = folder / f"{name}.py"
+    if path.exists():
+        raise EvolveError(f"{path} exists already; give another name")
+    class_name = "".join(part.capitalize() for part in name.split("_")) or "Mine"
+    try:
+        path.write_text(TEMPLATE.format(class_name=class_name), encoding="utf-8")
+    except OSError as error:
+        raise EvolveError(f"cannot write {path}: {error.strerror}") from error
+    return path
