@@ -1,0 +1,1 @@
+"""Problems that come with evolve, one folder each.  A folder without ``problem.py`` is shared code."""

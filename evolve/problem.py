@@ -13,7 +13,7 @@ each decision, so the policy never sees the future, the simulator or the score::
 """
 
 import hashlib
-import inspect
+import textwrap
 from collections.abc import Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,7 +152,7 @@ class Problem:
         """Returns the baselines, the reference first, then ``seeds/<problem>/*.py`` by name."""
         seeds = {file.stem: file.read_text(encoding="utf-8") for file in self._seed_files()}
         if self.reference:
-            seeds["reference"] = inspect.cleandoc(self.reference) + "\n"
+            seeds["reference"] = textwrap.dedent(self.reference).strip() + "\n"
         if "reference" not in seeds:
             raise ProblemError(
                 f"{self.name} has no reference: set `reference` to its source or write seeds/{self.name}/reference.py"

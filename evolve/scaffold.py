@@ -5,8 +5,6 @@ from pathlib import Path
 from evolve.types import EvolveError
 
 TEMPLATE = '''\
-"""A problem for evolve: say what to decide, simulate it, and return what counts."""
-
 import random
 
 from evolve import Call, InvalidDecision, Problem
@@ -22,7 +20,7 @@ class {class_name}(Problem):
     reference = "def evict(cached, now):\\n    return min(cached, key=lambda key: cached[key][0])\\n"
 
     def cases(self, split):
-        return [zipf_keys(2_000, random.Random(seed)) for seed in split.seeds(20)]
+        return [zipf_keys(1_000, random.Random(seed)) for seed in split.seeds(20)]
 
     def simulate(self, trace):
         cached, misses = {{}}, 0

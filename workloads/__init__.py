@@ -1,0 +1,1 @@
+"""Generators of workloads and readers of public trace formats, one module per kind."""

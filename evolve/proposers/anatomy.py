@@ -110,11 +110,6 @@ class Anatomy:
         """Returns the edit that puts an expression at a site; None if it would change nothing."""
         return self.text.replaced(site.node, text, binding, floor(site.parent, site.node))
 
-    def readable(self, site: Site | Place) -> list[Reference]:
-        """Returns the references of a place's function that are certainly bound there."""
-        names = site.bound | self.module_names
-        return [reference for reference in site.function.references.values() if reference.needs <= names]
-
 
 def signatures(tree: ast.Module) -> dict[str, str]:
     """Returns the arguments of every function of the module and of every method, by qualified name."""
@@ -188,6 +183,7 @@ class _Walk:
         name = f"{outer.name.rstrip('.')}.{node.name}" if outer.name else node.name
         function = Function(name, parameters, infer(node, self._kinds), definitions=definitions(node))
         self._anatomy.functions.append(function)
+        _unused(node, function)
         looped, self._looped = self._looped, False
         self._block(node.body, function, bound | set(parameters))
         self._looped = looped
@@ -252,6 +248,15 @@ class _Walk:
         if text is not None and text not in function.references:
             known = function.kinds.get(text, Kind.UNKNOWN)
             function.references[text] = Reference(text, known, names_in(node))
+
+
+def _unused(node: ast.AST, function: Function) -> None:
+    """Lets a function read the parameters that it ignores; nothing says what they are, so try them as numbers."""
+    used = {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+    for name in function.positional:
+        if name not in used:
+            function.kinds[name] = Kind.NUMBER
+            function.references[name] = Reference(name, Kind.NUMBER, frozenset({name}))
 
 
 def infer_module(tree: ast.Module, known: dict[str, Kind]) -> dict[str, Kind]:

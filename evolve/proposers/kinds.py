@@ -135,6 +135,7 @@ def _hints(node: ast.AST, known: Kinds) -> Iterator[tuple[ast.AST, Kind]]:
         yield from _compared(node, known)
     elif isinstance(node, ast.Call):
         yield from _passed(node)
+        yield from _ordered(node)
     elif isinstance(node, ast.For | ast.comprehension) and isinstance(node.iter, ast.Call):
         yield node.target, Kind.NUMBER if called(node.iter) == "range" else Kind.UNKNOWN
 
@@ -174,6 +175,16 @@ def _passed(node: ast.Call) -> Iterator[tuple[ast.AST, Kind]]:
     if name in _TAKE_NUMBERS or (name in ("min", "max") and len(node.args) > 1):
         for argument in node.args:
             yield argument, Kind.NUMBER
+
+
+def _ordered(node: ast.Call) -> Iterator[tuple[ast.AST, Kind]]:
+    """Yields what things are ordered by, and what is summed up."""
+    for keyword in node.keywords:
+        if keyword.arg == "key" and isinstance(keyword.value, ast.Lambda):
+            body = keyword.value.body
+            yield from ((part, Kind.NUMBER) for part in (body.elts if isinstance(body, ast.Tuple) else [body]))
+    if called(node) == "sum" and node.args and isinstance(node.args[0], ast.GeneratorExp | ast.ListComp):
+        yield node.args[0].elt, Kind.NUMBER
 
 
 def _tests(node: ast.AST) -> Iterator[ast.expr]:

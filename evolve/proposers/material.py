@@ -1,6 +1,7 @@
 """What a mutation is made of: a policy, the donors it may take from, and small expressions in scope."""
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,6 +15,8 @@ from evolve.proposers.kinds import Kind, label
 from evolve.proposers.splice import ATOM, COMPARISON, NOT, PRODUCT, SUM, wrapped
 
 COMPARISONS = ("<", "<=", ">", ">=")
+_ROOT = re.compile(r"\w+")
+_INDEX = re.compile(r"\[(\d+)\]$")
 _FACTORS = (0.1, 0.25, 0.5, 0.75, 0.9, 1.1, 1.5, 2, 2, 3, 3, 4, 5, 6, 10)
 _AMOUNTS = (0, 1, 1, 2, 3, 0.5, 5, 10)
 
@@ -44,21 +47,20 @@ class Material:
         return [self.policy, *self.others]
 
     def readable(self, place: Site | Place) -> list[Reference]:
-        """Returns what can be read at a place: its function's references, and items of arguments that others read."""
+        """Returns what can be read at a place: what its function and those of its name elsewhere read, and items nearby."""
         where = (place.function, place.bound)
         if where not in self._readable:
-            found = {reference.text: reference for reference in self.policy.readable(place)}
-            for reference in self._items(place.function):
-                found.setdefault(reference.text, reference)
-            self._readable[where] = list(found.values())
+            names = place.bound | self.policy.module_names
+            found = {reference.text: reference for reference in self._known(place.function) if reference.needs <= names}
+            self._readable[where] = [*found.values(), *_neighbours(found)]
         return self._readable[where]
 
-    def _items(self, function: Function) -> Iterator[Reference]:
-        """Yields ``argument["item"]`` for every item that another policy's function of the same name reads."""
-        for other in self.others:
-            for theirs in other.functions:
+    def _known(self, function: Function) -> Iterator[Reference]:
+        for donor in self.others:
+            for theirs in donor.functions:
                 if theirs.call == function.call and theirs.call:
                     yield from _translated(theirs, function)
+        yield from function.references.values()
 
     def reference(self, place: Site | Place, kind: Kind, besides: str | None = None) -> str | None:
         """Returns a reference of a kind that is bound at a place."""
@@ -165,8 +167,21 @@ def role_of(site: Site) -> str | None:
 
 
 def _translated(theirs: Function, ours: Function) -> Iterator[Reference]:
+    """Yields what another policy's function reads of its arguments, such as ``argument["item"]``, in our names."""
     names = dict(zip(theirs.positional, ours.positional, strict=False))
     for reference in theirs.references.values():
-        name, bracket, rest = reference.text.partition("[")
-        if bracket and name in names and rest.startswith('"'):
-            yield Reference(names[name] + bracket + rest, reference.kind, frozenset({names[name]}))
+        root = _ROOT.match(reference.text)
+        if root is not None and root[0] in names and not (reference.needs - {root[0]}) & set(theirs.parameters):
+            rest = reference.text[root.end() :]
+            needs = reference.needs - {root[0]} | {names[root[0]]}
+            yield Reference(names[root[0]] + rest, reference.kind, needs)
+
+
+def _neighbours(known: dict[str, Reference]) -> Iterator[Reference]:
+    """Yields ``x[1]`` where ``x[0]`` is known: the other fields of a record."""
+    for reference in known.values():
+        index = _INDEX.search(reference.text)
+        for other in () if index is None else (int(index[1]) + 1, int(index[1]) - 1):
+            text = _INDEX.sub(f"[{other}]", reference.text)
+            if other >= 0 and text not in known:
+                yield Reference(text, reference.kind, reference.needs)

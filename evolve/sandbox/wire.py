@@ -16,13 +16,17 @@ if TYPE_CHECKING:
     import numpy as np
 
 HEADER = struct.Struct("<I")
+MAX_FRAME_BYTES = (1 << 32) - 1
 MAX_REPLY_BYTES = 8 << 20
 MAX_ITEMS = 1 << 20
+MAX_CONTAINERS = 1 << 18
 MAX_DIMENSIONS = 8
 
 ARRAY = 1
 DTYPES = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64")
 _ARRAY_HEADER = struct.Struct("<BB")
+_SMALL_BYTES = 64 << 10
+"""Bodies up to this length are not worth counting containers in."""
 
 
 class WireError(ValueError):
@@ -36,32 +40,53 @@ def pack(value: Any) -> bytes:
         WireError: the value has no place on the wire.
     """
     try:
-        body = msgpack.packb(value, default=_plain)
+        body: bytes = msgpack.packb(value, default=_plain)
     except OverflowError:
         raise WireError("an integer beyond 64 bits") from None
+    except UnicodeEncodeError:
+        raise WireError("a text that is not valid Unicode") from None
     except (TypeError, ValueError, RecursionError) as error:
         raise WireError(f"not plain data: {error}") from None
+    if len(body) > MAX_FRAME_BYTES:
+        raise WireError("more than 4 GiB")
     return HEADER.pack(len(body)) + body
 
 
-def unpack(body: bytes) -> Any:
-    """Returns the value of a frame's body; memory stays within a small multiple of its length.
+def unpack(body: bytes | memoryview) -> Any:
+    """Returns the value of a frame's body; memory stays within some 30 times its length.
 
     Raises:
-        WireError: it is not msgpack, nests too deeply or holds an unknown extension.
+        WireError: it is not msgpack, nests too deeply, holds too many containers or an unknown extension.
     """
+    count = {} if len(body) <= _SMALL_BYTES else {"list_hook": (counter := _Counter()), "object_hook": counter}
     try:
         return msgpack.unpackb(
             body,
             strict_map_key=False,
             ext_hook=_extension,
-            max_array_len=MAX_ITEMS,
-            max_map_len=MAX_ITEMS,
+            max_array_len=min(len(body), MAX_ITEMS),
+            max_map_len=min(len(body), MAX_ITEMS),
+            **count,
         )
     except WireError:
         raise
+    except MemoryError:
+        raise WireError("more than memory holds") from None
     except (ValueError, TypeError, RecursionError, OverflowError, msgpack.UnpackException):
-        raise WireError("not a msgpack value") from None
+        raise WireError("what is not plain data") from None
+
+
+class _Counter:
+    """Refuses a body that is mostly empty lists and dicts: one byte each there, 64 here."""
+
+    def __init__(self) -> None:
+        self._left = MAX_CONTAINERS
+
+    def __call__(self, container: Any) -> Any:
+        self._left -= 1
+        if self._left < 0:
+            raise WireError(f"more than {MAX_CONTAINERS} lists and dicts")
+        return container
 
 
 def check(value: Any) -> None:
@@ -74,26 +99,36 @@ def check(value: Any) -> None:
     while todo:
         item = todo.pop()
         kind = type(item)
-        if kind is float:
-            if not math.isfinite(item):
-                raise WireError("a number that is not finite")
-        elif kind is int:
-            if not -(1 << 63) <= item < 1 << 63:
-                raise WireError("an integer beyond 64 bits")
-        elif kind is list:
+        if kind is list:
             todo.extend(item)
         elif kind is dict:
-            if any(type(key) is not str and type(key) is not int for key in item):
+            if any(type(key) is not str and not _is_int64(key) for key in item):
                 raise WireError("a dict whose keys are neither str nor int")
             todo.extend(item.values())
-        elif not (item is None or kind is bool or kind is str or is_array(item)):
-            raise WireError(f"a value of type {kind.__name__}")
+        elif not _is_scalar(item) and not is_finite_array(item):
+            raise WireError(f"a value that is not plain data, of type {kind.__name__}")
+
+
+def _is_scalar(item: Any) -> bool:
+    kind = type(item)
+    return (
+        item is None or kind is bool or kind is str or (kind is float and math.isfinite(item)) or _is_int64(item)
+    )
+
+
+def _is_int64(item: Any) -> bool:
+    return type(item) is int and -(1 << 63) <= item < 1 << 63
 
 
 def is_array(value: Any) -> bool:
     """Says whether a value is a numpy array, without importing numpy for it."""
     numpy = sys.modules.get("numpy")
     return numpy is not None and type(value) is numpy.ndarray
+
+
+def is_finite_array(value: Any) -> bool:
+    """Says whether a value is an array that came over the wire and holds neither NaN nor infinity."""
+    return is_array(value) and (value.dtype.kind != "f" or bool(sys.modules["numpy"].isfinite(value).all()))
 
 
 def _plain(value: Any) -> Any:
@@ -107,8 +142,8 @@ def _plain(value: Any) -> Any:
 
 
 def _pack_array(array: "np.ndarray[Any, Any]") -> msgpack.ExtType:
-    if array.dtype.name not in DTYPES or array.ndim > MAX_DIMENSIONS:
-        raise TypeError(f"an array of {array.dtype.name} with {array.ndim} dimensions")
+    if array.dtype.name not in DTYPES or array.ndim > MAX_DIMENSIONS or array.nbytes > MAX_FRAME_BYTES:
+        raise TypeError(f"an array of {array.dtype.name} with {array.ndim} dimensions and {array.nbytes} bytes")
     shape = struct.pack(f"<{array.ndim}I", *array.shape)
     head = _ARRAY_HEADER.pack(DTYPES.index(array.dtype.name), array.ndim)
     return msgpack.ExtType(ARRAY, head + shape + array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
@@ -127,4 +162,7 @@ def _extension(code: int, data: bytes) -> Any:
     dtype = np.dtype(DTYPES[kind]).newbyteorder("<")
     if math.prod(shape) * dtype.itemsize != len(data) - start:
         raise WireError("an array whose shape and length differ")
-    return np.frombuffer(data, dtype, offset=start).reshape(shape).astype(DTYPES[kind])
+    flat = np.frombuffer(data, dtype, offset=start)
+    if DTYPES[kind] == "bool":
+        flat = flat.view(np.uint8) != 0  # a bool of any other byte than 0 and 1 would lie
+    return flat.reshape(shape).astype(DTYPES[kind])

@@ -1,0 +1,1 @@
+"""Baselines: one policy per file, ``seeds/<problem>/``.  They import nothing of ours."""
