@@ -47,7 +47,7 @@ class Material:
         return [self.policy, *self.others]
 
     def readable(self, place: Site | Place) -> list[Reference]:
-        """Returns what can be read at a place: what its function and those of its name elsewhere read, and items nearby."""
+        """Returns what its function, and those of the same name elsewhere, read and is bound at a place."""
         where = (place.function, place.bound)
         if where not in self._readable:
             names = place.bound | self.policy.module_names

@@ -45,7 +45,7 @@ def pack(value: Any) -> bytes:
         raise WireError("an integer beyond 64 bits") from None
     except UnicodeEncodeError:
         raise WireError("a text that is not valid Unicode") from None
-    except (TypeError, ValueError, RecursionError) as error:
+    except (TypeError, ValueError, RecursionError, struct.error) as error:
         raise WireError(f"not plain data: {error}") from None
     if len(body) > MAX_FRAME_BYTES:
         raise WireError("more than 4 GiB")
