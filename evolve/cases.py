@@ -1,7 +1,10 @@
 """A set of cases to judge on: a split, a named set or a file, with what the judge needs to know of each."""
 
 import hashlib
-from collections.abc import Hashable, Sequence
+import math
+import traceback
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,7 +20,8 @@ class CaseSet:
         if not cases:
             raise ProblemError(f"{problem.name}: the case set {name!r} is empty")
         self.problem, self.name, self.cases = problem, name, list(cases)
-        self.labels = [problem.label(case) or f"{name} {index}" for index, case in enumerate(self.cases)]
+        with blaming(problem, "label"):
+            self.labels = [problem.label(case) or f"{name} {index}" for index, case in enumerate(self.cases)]
         self.seeds = [_seed(problem.name, name, index) for index in range(len(self.cases))]
 
     def __len__(self) -> int:
@@ -26,13 +30,17 @@ class CaseSet:
     @cached_property
     def stretches(self) -> list[Hashable]:
         """The independent stretch of data that each case belongs to; a case of its own by default."""
-        return [_or(self.problem.stretch(case), ("case", i)) for i, case in enumerate(self.cases)]
+        with blaming(self.problem, "stretch"):
+            return [_or(self.problem.stretch(case), ("case", i)) for i, case in enumerate(self.cases)]
 
     @cached_property
     def bounds(self) -> list[float] | None:
         """What no policy can beat on each case, or None where the problem knows no bound."""
-        bounds = [self.problem.bound(case) for case in self.cases]
-        known = [bound for bound in bounds if bound is not None]
+        with blaming(self.problem, "bound"):
+            bounds = [self.problem.bound(case) for case in self.cases]
+            known = [float(bound) for bound in bounds if bound is not None]
+        if not all(map(math.isfinite, known)):
+            raise ProblemError(f"{self.problem.name}: `bound` returned what is no finite number")
         return known if len(known) == len(bounds) else None
 
     def lanes(self, isolated: bool) -> list[list[int]]:
@@ -45,7 +53,8 @@ class CaseSet:
         lanes: list[list[int]] = []
         used: dict[Hashable, int] = {}
         for index, case in enumerate(self.cases):
-            trace = _or(self.problem.trace(case), ("case", index))
+            with blaming(self.problem, "trace"):
+                trace = _or(self.problem.trace(case), ("case", index))
             lane = used.get(trace, 0)
             used[trace] = lane + 1
             if lane == len(lanes):
@@ -56,7 +65,9 @@ class CaseSet:
 
 def split_cases(problem: Problem, name: str, secret: str = "") -> CaseSet:
     """Returns the cases of a split; ``test`` needs the run's secret."""
-    return CaseSet(problem, name, problem.cases(Split(name, secret)))
+    with blaming(problem, "cases"):
+        cases = problem.cases(Split(name, secret))
+    return CaseSet(problem, name, cases)
 
 
 def named_cases(problem: Problem, name: str) -> CaseSet:
@@ -65,13 +76,29 @@ def named_cases(problem: Problem, name: str) -> CaseSet:
     Raises:
         EvolveError: neither a set nor a file of that name.
     """
-    sets = problem.case_sets()
+    with blaming(problem, "case_sets"):
+        sets = problem.case_sets()
     if name in sets:
         return CaseSet(problem, name, sets[name])
     if Path(name).is_file():
-        return CaseSet(problem, Path(name).name, problem.read_cases(Path(name)))
+        with blaming(problem, "read_cases"):
+            cases = problem.read_cases(Path(name))
+        return CaseSet(problem, Path(name).name, cases)
     known = ", ".join(sorted(sets)) or "none"
     raise EvolveError(f"{problem.name} has no case set and no file {name!r}; case sets: {known}")
+
+
+@contextmanager
+def blaming(problem: Problem, method: str) -> Iterator[None]:
+    """Turns what a problem's method raises into a ProblemError that says where."""
+    try:
+        yield
+    except EvolveError:
+        raise
+    except Exception as error:
+        *_, place = traceback.extract_tb(error.__traceback__)
+        where = f"{Path(place.filename).name}, line {place.lineno}"
+        raise ProblemError(f"{problem.name}: `{method}` failed: {type(error).__name__}: {error} ({where})") from error
 
 
 def _or(value: Hashable | None, default: Hashable) -> Hashable:

@@ -82,15 +82,23 @@ def _imported(name: str | None, path: Path) -> ModuleType:
         if name is not None:
             return importlib.import_module(name)
         key = f"evolve_problem_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
-        found = importlib.util.spec_from_file_location(key, path)
-        assert found is not None
-        assert found.loader is not None
-        module = importlib.util.module_from_spec(found)
-        sys.modules[key] = module  # dataclasses look their module up
-        found.loader.exec_module(module)
-        return module
-    except Exception as error:  # a user's file may raise anything
+        return _executed(key, path)
+    except (Exception, SystemExit) as error:  # a user's file may raise anything
         raise ProblemError(f"cannot import {path}: {type(error).__name__}: {error}") from error
+
+
+def _executed(key: str, path: Path) -> ModuleType:
+    found = importlib.util.spec_from_file_location(key, path)
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    sys.modules[key] = module  # dataclasses look their module up
+    try:
+        found.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[key]
+        raise
+    return module
 
 
 def _only_problem(module: ModuleType, path: Path) -> type[Problem]:
@@ -110,6 +118,10 @@ def _check(problem: Problem) -> None:
         raise ProblemError(f"{problem.name}: set `objective` to the name of the metric that counts")
     if problem.direction not in ("minimize", "maximize"):
         raise ProblemError(f"{problem.name}: `direction` is {problem.direction!r}; it must be minimize or maximize")
+    if not isinstance(problem.imports, tuple):
+        raise ProblemError(f"{problem.name}: `imports` is {problem.imports!r}; it must be a tuple of module names")
+    if not problem.floor >= 0:
+        raise ProblemError(f"{problem.name}: `floor` is {problem.floor!r}; it must not be negative")
     if not inspect.isgeneratorfunction(problem.simulate):
         raise ProblemError(f"{problem.name}: `simulate` must be a generator that yields each Call")
     if not (problem.__doc__ and problem.__doc__.strip()) or type(problem).__doc__ is Problem.__doc__:

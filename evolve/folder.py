@@ -11,7 +11,8 @@ from pathlib import Path
 from evolve.journal import Header, Journal, JournalError
 from evolve.types import EvolveError
 
-JOURNAL, SECRET, LOCK, BEST = "journal.sqlite", "secret", "lock", "best.py"
+JOURNAL, SECRET, LOCK, BEST, PROOF = "journal.sqlite", "secret", "lock", "best.py", "verification.json"
+_UNFINISHED = {SECRET, LOCK, f"{JOURNAL}.new", f"{JOURNAL}.new-wal", f"{JOURNAL}.new-shm"}
 
 
 class RunFolder:
@@ -30,36 +31,40 @@ class RunFolder:
         """The file that the best policy is written to."""
         return self.path / BEST
 
+    @property
+    def proof(self) -> Path:
+        """The file that the last verification is written to."""
+        return self.path / PROOF
+
     def prepare(self) -> str:
         """Makes the folder and draws the secret of the sealed split; returns the secret's hash.
 
         Raises:
             EvolveError: the folder cannot be made, or holds something else.
         """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            strangers = {item.name for item in self.path.iterdir()} - {SECRET, LOCK}
-            if strangers:
-                raise EvolveError(
-                    f"{self.path} is not empty and no run; give another --out (it holds {min(strangers)!r})"
-                )
+        secret = secrets.token_hex(16)
+        with _explained(self.path):
+            self._make()
             descriptor = os.open(self.path / SECRET, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with open(descriptor, "w", encoding="ascii") as file:
-                secret = secrets.token_hex(16)
+            with os.fdopen(descriptor, "w", encoding="ascii") as file:
                 file.write(secret)
-        except OSError as error:
-            raise EvolveError(f"cannot make a run at {self.path}: {error.strerror}") from error
         return _hash(secret)
 
     def create(self, header: Header) -> Journal:
         """Starts the journal of a prepared folder."""
         return Journal.create(self.path / JOURNAL, header)
 
-    def open(self) -> Journal:
-        """Opens the journal of an existing run."""
-        if not self.path.is_dir():
-            raise EvolveError(f"no run at {self.path}: there is no such folder")
-        return Journal.open(self.path / JOURNAL)
+    def open(self, *, read_only: bool = False) -> Journal:
+        """Opens the journal of an existing run.
+
+        Raises:
+            EvolveError: there is none, or it cannot be read.
+        """
+        with _explained(self.path):
+            if not self.path.is_dir():
+                what = "that is a file" if self.path.exists() else "there is no such folder"
+                raise EvolveError(f"no run at {self.path}: {what}")
+            return Journal.open(self.path / JOURNAL, read_only=read_only)
 
     def secret(self, header: Header) -> str:
         """Returns the secret of the sealed split.
@@ -67,30 +72,56 @@ class RunFolder:
         Raises:
             JournalError: it is missing, or not the one whose hash the journal recorded at the start.
         """
+        file = self.path / SECRET
         try:
-            secret = (self.path / SECRET).read_text(encoding="ascii")
-        except (OSError, UnicodeDecodeError):
-            secret = ""
+            secret = file.read_text(encoding="ascii")
+        except (OSError, UnicodeDecodeError) as error:
+            raise JournalError(
+                f"cannot read {file}, without which the sealed cases cannot be made ({error})"
+            ) from error
         if _hash(secret) != header.secret_hash:
-            raise JournalError(f"{self.path / SECRET} is not the secret that the run began with; it cannot be verified")
+            raise JournalError(
+                f"{file} is not the secret whose hash was recorded when the run began; the run cannot be verified"
+            )
         return secret
+
+    def keep(self, path: Path, text: str) -> None:
+        """Writes one of the run's files in one step."""
+        unfinished = path.with_name(f"{path.name}.new")
+        with _explained(self.path):
+            unfinished.write_text(text, encoding="utf-8")
+            unfinished.rename(path)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keeps other processes from running or verifying here at the same time."""
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
+        """Makes the folder if need be and keeps other processes from running or verifying in it.
+
+        Raises:
+            EvolveError: it cannot be made, it holds something else, or another process has it.
+        """
+        with _explained(self.path):
+            self._make()
             file = open(self.path / LOCK, "w", encoding="ascii")  # noqa: SIM115, PTH123 - held while the run goes on
-        except OSError as error:
-            raise EvolveError(f"cannot write to {self.path}: {error.strerror}") from error
         with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise EvolveError(
-                    f"another process is working on {self.path}; wait for it or give another --out"
-                ) from None
+                raise EvolveError(f"another process is working on {self.path}; wait for it to end") from None
             yield
+
+    def _make(self) -> None:
+        self.path.mkdir(parents=True, exist_ok=True)
+        strangers = {item.name for item in self.path.iterdir()} - _UNFINISHED
+        if strangers and not self.exists:
+            raise EvolveError(f"{self.path} is no run and not empty (it holds {min(strangers)!r}); give another --out")
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise EvolveError(f"cannot work in {path}: {error.strerror}") from error
 
 
 def _hash(secret: str) -> str:

@@ -10,26 +10,31 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from evolve.types import Candidate, CaseResult, Evaluation, EvolveError, Proposal, Verdict
+from evolve import rows
+from evolve.rows import Entry
+from evolve.types import Candidate, Evaluation, EvolveError, Proposal, Verdict
 
 FORMAT = 1
 
-_SCHEMA = """
-CREATE TABLE header (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE proposals (
+_SCHEMA = (
+    "CREATE TABLE header (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    """CREATE TABLE proposals (
     number INTEGER PRIMARY KEY, source TEXT NOT NULL, proposer TEXT NOT NULL, operator TEXT NOT NULL,
-    parents TEXT NOT NULL, rationale TEXT NOT NULL);
-CREATE TABLE evaluations (
+    parents TEXT NOT NULL, rationale TEXT NOT NULL)""",
+    """CREATE TABLE evaluations (
     number INTEGER NOT NULL REFERENCES proposals, cases TEXT NOT NULL, verdict TEXT NOT NULL, score REAL,
     feedback TEXT NOT NULL, cpu_seconds REAL NOT NULL, calls INTEGER NOT NULL, confirmed INTEGER NOT NULL,
-    results TEXT NOT NULL, run_seconds REAL NOT NULL, PRIMARY KEY (number, cases));
-CREATE INDEX by_score ON evaluations (cases, score);
-CREATE TABLE sealed_uses (at TEXT NOT NULL, number INTEGER NOT NULL, policies INTEGER NOT NULL);
-"""
-
-_EVALUATION = "verdict, score, feedback, cpu_seconds, calls, confirmed, results"
+    run_seconds REAL NOT NULL, results TEXT NOT NULL, PRIMARY KEY (number, cases))""",
+    "CREATE INDEX by_score ON evaluations (cases, score, number, verdict, run_seconds)",
+    "CREATE TABLE sealed_uses (at TEXT NOT NULL, number INTEGER NOT NULL, policies INTEGER NOT NULL)",
+)
+_EVALUATION = (
+    "SELECT verdict, score, feedback, cpu_seconds, calls, confirmed, results FROM evaluations "
+    "WHERE number = ? AND cases = ?"
+)
+_ADVICE = "start a new run with another --out, or put a copy of the file back"
 
 
 class JournalError(EvolveError):
@@ -52,92 +57,105 @@ class Header:
 
 
 class Journal:
-    """The journal of one run, open for reading and writing."""
+    """The journal of one run."""
 
-    def __init__(self, connection: sqlite3.Connection, header: Header) -> None:
-        self._connection, self.header = connection, header
+    def __init__(self, path: Path, connection: sqlite3.Connection, header: Header) -> None:
+        self._path, self._connection, self.header = path, connection, header
 
     @classmethod
-    def create(cls, path: Path, header: Header) -> "Journal":
-        """Makes a new journal; the file must not exist."""
+    def create(cls, path: Path, header: Header) -> Self:
+        """Makes a new journal and opens it; a process killed meanwhile leaves a whole one or none.
+
+        Raises:
+            JournalError: it cannot be written.
+        """
+        unfinished = path.with_name(f"{path.name}.new")
         with _explained(path):
-            connection = _connect(path)
-            connection.execute("BEGIN")
-            for statement in filter(None, map(str.strip, _SCHEMA.split(";"))):
+            for name in (unfinished.name, f"{unfinished.name}-wal", f"{unfinished.name}-shm"):
+                path.with_name(name).unlink(missing_ok=True)
+            connection = _connect(unfinished)
+            for statement in _SCHEMA:
                 connection.execute(statement)
-            rows = {**asdict(header), "format": FORMAT}
-            connection.executemany("INSERT INTO header VALUES (?, ?)", [(k, json.dumps(v)) for k, v in rows.items()])
-            connection.execute("COMMIT")
-        return cls(connection, header)
+            values = {**asdict(header), "format": FORMAT}
+            connection.executemany("INSERT INTO header VALUES (?, ?)", [(k, json.dumps(v)) for k, v in values.items()])
+            connection.close()
+            unfinished.rename(path)
+        return cls.open(path)
 
     @classmethod
-    def open(cls, path: Path) -> "Journal":
-        """Opens an existing journal.
+    def open(cls, path: Path, *, read_only: bool = False) -> Self:
+        """Opens an existing journal; read-only, another process may be writing it.
 
         Raises:
             JournalError: it is missing, damaged, or of another format.
         """
-        if not path.is_file():
-            raise JournalError(f"no run at {path.parent}: it has no {path.name}")
         with _explained(path):
-            connection = _connect(path)
-            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-            if "header" not in tables:
-                raise JournalError(f"{path} is no journal of a run, or was cut off before it began; {_ADVICE}")
-            values = {key: json.loads(value) for key, value in connection.execute("SELECT key, value FROM header")}
-            if values.pop("format", None) != FORMAT or values.keys() != {item.name for item in fields(Header)}:
-                raise JournalError(f"{path} was written by another version of evolve; {_ADVICE}")
-        return cls(connection, Header(**values))
+            if not path.is_file():
+                raise JournalError(f"no run at {path.parent}: it has no {path.name}")
+            connection = _connect_to_read(path) if read_only else _connect(path)
+            try:
+                return cls(path, connection, _header(path, connection))
+            except BaseException:
+                connection.close()
+                raise
 
     def check(self) -> None:
         """Reads the whole file, so that damage shows before work is added.
 
         Raises:
-            JournalError: it is damaged.
+            JournalError: it is damaged, or some of it is missing.
         """
-        with self._explained():
-            ((state,),) = self._connection.execute("PRAGMA quick_check(1)").fetchall()
+        state, page_bytes = self._one("SELECT * FROM pragma_quick_check(1), pragma_page_size")
+        if self._path.stat().st_size % page_bytes:
+            state = "cut off"
         if state != "ok":
             raise JournalError(f"the journal {self._path} is damaged ({state}); {_ADVICE}")
+        proposals, last = self._one("SELECT count(*), coalesce(max(number), -1) FROM proposals")
+        told, last_told = self._one("SELECT count(*), coalesce(max(number), -1) FROM evaluations WHERE cases = 'train'")
+        if proposals != last + 1 or told != last_told + 1 or told > proposals:
+            raise JournalError(f"the journal {self._path} has lost some of its candidates; {_ADVICE}")
 
     def close(self) -> None:
         """Closes the file."""
         self._connection.close()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def propose(self, number: int, proposal: Proposal) -> None:
         """Keeps a proposal, before it is judged."""
-        values = (
+        self._write(
+            "INSERT INTO proposals VALUES (?, ?, ?, ?, ?, ?)",
             number,
             proposal.source,
             proposal.proposer,
             proposal.operator,
             json.dumps(proposal.parents),
-            proposal.rationale,
+            _text(proposal.rationale),
         )
-        with self._explained():
-            self._connection.execute("INSERT INTO proposals VALUES (?, ?, ?, ?, ?, ?)", values)
 
     def record(self, number: int, evaluation: Evaluation, run_seconds: float, cases: str = "train") -> None:
         """Keeps an evaluation, before anyone is told; one that is there already stays as it is."""
-        values = (
+        self._write(
+            "INSERT OR IGNORE INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             number,
             cases,
             evaluation.verdict,
             evaluation.score,
-            evaluation.feedback,
+            _text(evaluation.feedback),
             evaluation.cpu_seconds,
             evaluation.calls,
             evaluation.confirmed,
-            _pack(evaluation.cases),
             run_seconds,
+            rows.packed(evaluation.cases),
         )
-        with self._explained():
-            self._connection.execute("INSERT OR IGNORE INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
 
     def record_sealed_use(self, at: str, number: int, policies: int) -> None:
         """Notes that the sealed split was used for a candidate, before it is."""
-        with self._explained():
-            self._connection.execute("INSERT INTO sealed_uses VALUES (?, ?, ?)", (at, number, policies))
+        self._write("INSERT INTO sealed_uses VALUES (?, ?, ?)", at, number, policies)
 
     def sealed_uses(self) -> int:
         """Returns how often the sealed split was used."""
@@ -146,61 +164,73 @@ class Journal:
     def proposal(self, number: int) -> Proposal | None:
         """Returns a proposal, or None if the run has not come so far."""
         row = self._one("SELECT source, proposer, operator, parents, rationale FROM proposals WHERE number = ?", number)
-        return None if row is None else Proposal(row[0], row[1], row[2], tuple(json.loads(row[3])), row[4])
+        with self._explained():
+            return None if row is None else Proposal(row[0], row[1], row[2], rows.parents(row[3]), row[4])
 
     def evaluation(self, number: int, cases: str = "train") -> Evaluation | None:
         """Returns a proposal's evaluation on some cases, or None while there is none."""
-        row = self._one(f"SELECT {_EVALUATION} FROM evaluations WHERE number = ? AND cases = ?", number, cases)
-        return None if row is None else _evaluation(row)
+        row = self._one(_EVALUATION, number, cases)
+        with self._explained():
+            return None if row is None else rows.evaluation(row)
 
     def candidate(self, number: int) -> Candidate | None:
-        """Returns a judged proposal."""
+        """Returns a judged proposal, or None if there is none."""
         proposal, evaluation = self.proposal(number), self.evaluation(number)
         return None if proposal is None or evaluation is None else Candidate(number, proposal, evaluation)
 
-    def candidates(self) -> Iterator[Candidate]:
-        """Yields every candidate in order."""
-        with self._explained():
-            numbers = self._connection.execute("SELECT number FROM evaluations WHERE cases = 'train' ORDER BY number")
-            for (number,) in numbers.fetchall():
-                found = self.candidate(number)
-                if found is not None:
-                    yield found
+    def top(self, count: int) -> list[int]:
+        """Returns the numbers of the candidates with the best scores on train; of equals the earliest first."""
+        query = (
+            "SELECT number FROM evaluations WHERE cases = 'train' AND score IS NOT NULL "
+            "ORDER BY score DESC, number LIMIT ?"
+        )
+        return [number for (number,) in self._all(query, count)]
 
-    def top(self, count: int, cases: str = "train") -> list[int]:
-        """Returns the numbers of the best candidates; of equals the earliest first."""
-        return [
-            number
-            for (number,) in self._all(
-                "SELECT number FROM evaluations WHERE cases = ? AND score IS NOT NULL ORDER BY score DESC, number LIMIT ?",
-                cases,
-                count,
-            )
-        ]
+    def best_baseline(self) -> int | None:
+        """Returns the number of the baseline with the best score on train."""
+        row = self._one(
+            "SELECT number FROM evaluations JOIN proposals USING (number) WHERE cases = 'train' AND score IS NOT NULL "
+            "AND proposer = 'baseline' ORDER BY score DESC, number LIMIT 1"
+        )
+        return None if row is None else int(row[0])
 
     def verdicts(self) -> dict[Verdict, int]:
-        """Returns how many candidates got each verdict."""
-        rows = self._all("SELECT verdict, count(*) FROM evaluations WHERE cases = 'train' GROUP BY verdict")
-        return {Verdict(verdict): number for verdict, number in rows}
+        """Returns how many candidates got each verdict, the most frequent first."""
+        found = self._all(
+            "SELECT verdict, count(*) FROM evaluations WHERE cases = 'train' GROUP BY verdict ORDER BY count(*) DESC"
+        )
+        with self._explained():
+            return {Verdict(verdict): number for verdict, number in found}
+
+    def count(self) -> int:
+        """Returns how many candidates were told; they are numbered from 0."""
+        return int(self._one("SELECT count(*) FROM evaluations WHERE cases = 'train'")[0])
 
     def seconds(self) -> float:
         """Returns the seconds of search at the last evaluation, over all sittings."""
-        return float(self._one("SELECT max(run_seconds) FROM evaluations WHERE cases = 'train'")[0] or 0.0)
+        seconds = self._one("SELECT max(run_seconds) FROM evaluations WHERE cases = 'train'")[0]
+        return 0.0 if seconds is None else float(seconds)
 
-    def summary(self) -> list[tuple[int, str, float | None, str, str, tuple[int, ...], str]]:
-        """Returns number, verdict, score, proposer, operator, parents and rationale of every candidate."""
-        rows = self._all(
-            "SELECT number, verdict, score, proposer, operator, parents, rationale FROM evaluations JOIN proposals "
-            "USING (number) WHERE cases = 'train' ORDER BY number"
-        )
-        return [(*row[:5], tuple(json.loads(row[5])), row[6]) for row in rows]
+    def log(self) -> list[Entry]:
+        """Returns every candidate in order, without its source and its cases."""
+        return [self._entry(row) for row in self._all(f"{_LOG} ORDER BY number")]
 
-    @property
-    def _path(self) -> Path:
-        return Path(self._connection.execute("PRAGMA database_list").fetchone()[2])
+    def entry(self, number: int) -> Entry | None:
+        """Returns one line of the log, or None if there is no such candidate."""
+        row = self._one(f"{_LOG} AND number = ?", number)
+        return None if row is None else self._entry(row)
+
+    def _entry(self, row: tuple[Any, ...]) -> Entry:
+        with self._explained():
+            number, verdict, score, proposer, operator, parents, rationale = row
+            return Entry(number, verdict, score, proposer, operator, rows.parents(parents), rationale)
 
     def _explained(self) -> Any:
-        return _explained(Path("journal.sqlite"))
+        return _explained(self._path)
+
+    def _write(self, statement: str, *values: Any) -> None:
+        with self._explained():
+            self._connection.execute(statement, values)
 
     def _one(self, query: str, *values: Any) -> Any:
         with self._explained():
@@ -211,15 +241,18 @@ class Journal:
             return self._connection.execute(query, values).fetchall()
 
 
-_ADVICE = "start a new run with another --out, or put a copy of the file back"
+_LOG = (
+    "SELECT number, verdict, score, proposer, operator, parents, rationale FROM evaluations JOIN proposals "
+    "USING (number) WHERE cases = 'train'"
+)
 
 
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
-    """Turns SQLite's errors into one clear message."""
+    """Turns errors of SQLite, and what only a damaged file can hold, into one clear message."""
     try:
         yield
-    except (sqlite3.Error, json.JSONDecodeError, TypeError, KeyError) as error:
+    except (sqlite3.Error, OSError, ValueError, TypeError, KeyError, IndexError) as error:
         raise JournalError(f"the journal {path} cannot be used ({error}); {_ADVICE}") from error
 
 
@@ -230,25 +263,33 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _pack(results: tuple[CaseResult, ...]) -> str:
-    names = list(results[0].metrics) if results else []
-    columns = {
-        "case": [result.case for result in results],
-        "ratio": [result.ratio for result in results],
-        "metrics": {name: [result.metrics[name] for result in results] for name in names},
-    }
-    return json.dumps(columns, separators=(",", ":"))
+def _connect_to_read(path: Path) -> sqlite3.Connection:
+    """Leaves the file as it is, and works in a folder that cannot be written to."""
+    address = path.resolve().as_uri() + "?mode=ro"
+    connection = sqlite3.connect(address, timeout=30, isolation_level=None, uri=True)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master")
+    except sqlite3.OperationalError:
+        connection.close()
+        if path.with_name(f"{path.name}-wal").exists():
+            raise
+        connection = sqlite3.connect(f"{address}&immutable=1", isolation_level=None, uri=True)
+    return connection
 
 
-def _unpack(text: str) -> tuple[CaseResult, ...]:
-    columns = json.loads(text)
-    metrics = columns["metrics"]
-    return tuple(
-        CaseResult(case, ratio, {name: metrics[name][i] for name in metrics})
-        for i, (case, ratio) in enumerate(zip(columns["case"], columns["ratio"], strict=True))
-    )
+def _header(path: Path, connection: sqlite3.Connection) -> Header:
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if "header" not in tables:
+        raise JournalError(f"{path} is no journal of a run, or was cut off; {_ADVICE}")
+    values = {key: json.loads(value) for key, value in connection.execute("SELECT key, value FROM header")}
+    if values.pop("format", None) != FORMAT or {k: type(v) for k, v in values.items()} != _HEADER_TYPES:
+        raise JournalError(f"{path} was written by another version of evolve; {_ADVICE}")
+    return Header(**values)
 
 
-def _evaluation(row: tuple[Any, ...]) -> Evaluation:
-    verdict, score, feedback, cpu_seconds, calls, confirmed, results = row
-    return Evaluation(Verdict(verdict), score, _unpack(results), feedback, cpu_seconds, calls, bool(confirmed))
+_HEADER_TYPES = {item.name: item.type for item in fields(Header)}
+
+
+def _text(text: str) -> str:
+    """Returns text that UTF-8 can hold; a policy may contain anything."""
+    return text.encode("utf-8", "replace").decode("utf-8")

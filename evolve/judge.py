@@ -9,12 +9,15 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from numbers import Real
 from typing import Any
 
 from evolve.cases import CaseSet
 from evolve.decision import check
 from evolve.problem import Call, InvalidDecision, Problem, ProblemError, Simulation
-from evolve.sandbox import Child, PolicyFailure, Sandbox
+from evolve.sandbox import Child, PolicyFailure, Sandbox, WireError, wire
+from evolve.sandbox.failure import printable
 from evolve.statistics import geometric_mean, ratio
 from evolve.types import CaseResult, Evaluation, Verdict
 
@@ -24,6 +27,9 @@ WAVES = (4, 8)
 """Sizes of the first waves of a child's cases; the rest is one wave.  A failure ends the waves."""
 
 WORST_CASES = 3
+
+SMALLEST, LARGEST = 1e-100, 1e100
+"""What an objective may be, so that ratios of two are finite."""
 
 
 @dataclass(slots=True)
@@ -49,10 +55,11 @@ class Judge:
         """Returns the verdict on a policy and, if it is OK, its score.
 
         A score above ``confirm_above`` counts only if a second run, one child per case in reverse
-        order, gives the same; ``isolated`` does that run alone.
+        order, gives the same; ``isolated`` does that run alone.  Nothing that a policy does raises.
 
         Raises:
             ProblemError: the problem is at fault, so no verdict would be fair.
+            SandboxError: the sandbox is.
         """
         reference = self.reference()
         measured = self.measure(source, isolated=isolated)
@@ -67,7 +74,11 @@ class Judge:
         return self._evaluation(again, reference, confirmed=True)
 
     def reference(self) -> list[float]:
-        """Returns the objective that the reference reaches on each case, judged once."""
+        """Returns the objective that the reference reaches on each case, judged once.
+
+        Raises:
+            ProblemError: it does not finish every case.
+        """
         if self._reference is None:
             measured = self.measure(self._problem.baselines()[0].source)
             if measured.verdict is not Verdict.OK:
@@ -75,11 +86,16 @@ class Judge:
                     f"the reference of {self._problem.name} is {measured.verdict}: {measured.message}; "
                     "scores are relative to it, so it must finish every case"
                 )
-            self._reference = [self._objective(measured.metrics[i]) for i in range(len(self._cases))]
+            self._reference = [objective(self._problem, measured.metrics[i]) for i in range(len(self._cases))]
         return self._reference
 
     def measure(self, source: str, *, isolated: bool = False) -> Measurement:
-        """Returns the metrics of a policy on every case, or its failure."""
+        """Returns the metrics of a policy on every case, or its failure.
+
+        Raises:
+            ProblemError: a simulation failed before the policy had decided anything.
+            SandboxError: the sandbox failed.
+        """
         measured = Measurement()
         for lane in self._cases.lanes(isolated):
             if measured.verdict is Verdict.OK:
@@ -91,111 +107,167 @@ class Judge:
         child = Child(self._sandbox, self._problem.limits)
         try:
             child.load(source, [self._cases.seeds[index] for index in lane])
-            for wave in _waves(len(lane)):
-                _Wave(self._problem, self._cases, lane, measured).run(child, wave)
+            for wave in _waves(lane):
+                _Wave(self._cases, wave, measured).run(child)
         except PolicyFailure as failure:
-            where = "" if failure.case not in range(len(lane)) else f"{self._cases.labels[lane[failure.case]]}: "
+            where = ""
+            if failure.case is not None and 0 <= failure.case < len(lane):
+                where = f"{self._cases.labels[lane[failure.case]]}: "
             measured.verdict, measured.message = failure.verdict, where + failure.message
         finally:
-            measured.printed = measured.printed or child.close()
-            child.close()
+            printed = child.close()
+            measured.printed = measured.printed or printed
             measured.cpu_seconds += child.usage.cpu_seconds
 
     def _evaluation(self, measured: Measurement, reference: list[float], *, confirmed: bool) -> Evaluation:
-        cost = {"cpu_seconds": measured.cpu_seconds, "calls": measured.calls, "confirmed": confirmed}
+        evaluation = partial(Evaluation, cpu_seconds=measured.cpu_seconds, calls=measured.calls, confirmed=confirmed)
         if measured.verdict is not Verdict.OK:
-            return Evaluation(measured.verdict, feedback=measured.message, **cost)  # type: ignore[arg-type]
-        results = tuple(
-            CaseResult(
-                self._cases.labels[index],
-                ratio(self._objective(measured.metrics[index]), base, self._problem.direction),
-                measured.metrics[index],
-            )
-            for index, base in enumerate(reference)
-        )
+            return evaluation(measured.verdict, feedback=measured.message)
+        results = tuple(self._result(index, base, measured.metrics[index]) for index, base in enumerate(reference))
         score = geometric_mean([result.ratio for result in results])
-        return Evaluation(Verdict.OK, score, results, self._feedback(results), **cost)  # type: ignore[arg-type]
+        return evaluation(Verdict.OK, score, results, self._feedback(results))
+
+    def _result(self, index: int, base: float, metrics: Mapping[str, float]) -> CaseResult:
+        reached = ratio(objective(self._problem, metrics), base, self._problem.direction)
+        return CaseResult(self._cases.labels[index], reached, metrics)
 
     def _feedback(self, results: Sequence[CaseResult]) -> str:
         """Describes the worst cases in the problem's words."""
         worst = sorted(range(len(results)), key=lambda index: results[index].ratio)[:WORST_CASES]
         return "\n".join(
-            f"{results[i].case} ({results[i].ratio:.3f} of the reference): "
-            f"{self._problem.feedback(self._cases.cases[i], results[i].metrics)}"
-            for i in worst
+            f"{results[i].case} ({results[i].ratio:.3f} of the reference): {self._words(i, results[i])}" for i in worst
         )
 
-    def _objective(self, metrics: Mapping[str, float]) -> float:
-        value = max(metrics[self._problem.objective], self._problem.floor)
-        if value <= 0:
-            raise ProblemError(
-                f"{self._problem.name}: the objective {self._problem.objective!r} is {value}; ratios need positive "
-                "values: set `floor` to the smallest difference that matters"
-            )
-        return value
+    def _words(self, index: int, result: CaseResult) -> str:
+        try:
+            return self._problem.feedback(self._cases.cases[index], result.metrics)
+        except Exception:  # noqa: BLE001 - a score must not be lost for want of words
+            _log.exception("the feedback of %s failed on %s: a bug of the problem", self._problem.name, result.case)
+            return ""
 
     def _difference(self, one: Measurement, other: Measurement) -> str:
         index = next(i for i in one.metrics if one.metrics[i] != other.metrics[i])
         return f"depends on other cases: it decides otherwise when {self._cases.labels[index]} is judged alone"
 
 
-def _waves(count: int) -> list[range]:
-    """Returns the positions of each wave: the first 4, the next 8, the rest."""
-    starts = [0, *(sum(WAVES[: i + 1]) for i in range(len(WAVES)))]
-    ends = [*starts[1:], count]
-    return [range(start, min(end, count)) for start, end in zip(starts, ends, strict=True) if start < count]
+def objective(problem: Problem, metrics: Mapping[str, float]) -> float:
+    """Returns the metric that counts, at least the problem's floor."""
+    return max(metrics[problem.objective], problem.floor)
+
+
+def _waves(lane: Sequence[int]) -> list[dict[int, int]]:
+    """Returns the case at each position of a child, wave by wave: the first 4, the next 8, the rest."""
+    positions = list(enumerate(lane))
+    waves = []
+    for size in (*WAVES, len(lane)):
+        waves.append(dict(positions[:size]))
+        positions = positions[size:]
+    return [wave for wave in waves if wave]
+
+
+@dataclass(slots=True)
+class _Running:
+    """A simulation that waits for the answer to its call; ``decided`` once it has had one before."""
+
+    position: int
+    simulation: Simulation
+    call: Call
+    decided: bool = False
 
 
 class _Wave:
-    """Some cases of one child, driven in lock-step until all have ended."""
+    """Some cases of one child, driven in lock-step until all have ended.
 
-    def __init__(self, problem: Problem, cases: CaseSet, lane: Sequence[int], measured: Measurement) -> None:
-        self._problem, self._cases, self._lane, self._measured = problem, cases, lane, measured
+    A simulation that fails before a policy has decided anything is the problem's fault.  Afterwards
+    the policy provoked it: its verdict is INVALID, and the log says what to mend in the problem.
+    """
 
-    def run(self, child: Child, positions: range) -> None:
+    def __init__(self, cases: CaseSet, wave: Mapping[int, int], measured: Measurement) -> None:
+        self._cases, self._problem, self._wave, self._measured = cases, cases.problem, wave, measured
+
+    def run(self, child: Child) -> None:
         """Raises PolicyFailure at the first decision that fails."""
-        running = [step for position in positions if (step := self._begin(position)) is not None]
+        running = [begun for position in self._wave if (begun := self._begin(position)) is not None]
         while running:
-            decisions = child.ask([(position, call.name, call.arguments) for position, _, call in running])
+            decisions = self._ask(child, running)
             self._measured.calls += len(running)
-            steps = [
-                (position, simulation, self._send(position, simulation, call, decision))
-                for (position, simulation, call), decision in zip(running, decisions, strict=True)
-            ]
-            running = [(position, simulation, call) for position, simulation, call in steps if call is not None]
+            running = [step for step, decision in zip(running, decisions, strict=True) if self._advance(step, decision)]
 
-    def _begin(self, position: int) -> tuple[int, Simulation, Call] | None:
+    def _ask(self, child: Child, running: Sequence[_Running]) -> list[Any]:
         try:
-            simulation = self._problem.simulate(self._cases.cases[self._lane[position]])
-            return position, simulation, next(simulation)
+            return child.ask([(step.position, step.call.name, step.call.arguments) for step in running])
+        except WireError:
+            step, error = next((step, error) for step in running if (error := _unfit(step.call)) is not None)
+            raise self._fault(step.position, step.decided, f"asks `{step.call.name}` with {error}", error) from error
+
+    def _begin(self, position: int) -> _Running | None:
+        try:
+            simulation = self._problem.simulate(self._cases.cases[self._wave[position]])
+            call = next(simulation)
         except StopIteration as end:
-            self._finish(position, end.value)
+            self._finish(position, end.value, decided=False)
             return None
         except Exception as error:
-            raise ProblemError(
-                f"{self._problem.name}: the simulator failed on {self._cases.labels[self._lane[position]]} before the "
-                f"first decision: {type(error).__name__}: {error}"
-            ) from error
+            raise self._fault(position, False, f"fails with {type(error).__name__}: {error}", error) from error
+        return _Running(position, simulation, self._call(position, call, decided=False))
 
-    def _send(self, position: int, simulation: Simulation, call: Call, decision: Any) -> Call | None:
+    def _advance(self, step: _Running, decision: Any) -> bool:
+        """Sends a decision into its simulation; returns whether that asks on."""
+        position, checked = step.position, self._checked(step, decision)
         try:
-            return simulation.send(check(decision, call.returns))
+            call = step.simulation.send(checked)
         except StopIteration as end:
-            self._finish(position, end.value)
-            return None
+            self._finish(position, end.value, decided=True)
+            return False
         except InvalidDecision as broken:
-            raise PolicyFailure(Verdict.INVALID, str(broken), position) from None
-        except ProblemError:
-            raise
-        except Exception as error:  # noqa: BLE001 - a decision must never become our crash
-            _log.exception("a decision made the simulator of %s fail: a bug of the problem", self._problem.name)
-            message = f"the decision made the simulator fail ({type(error).__name__}); a bug of the problem"
-            raise PolicyFailure(Verdict.INVALID, message, position) from None
+            raise PolicyFailure(Verdict.INVALID, printable(str(broken)), position) from None
+        except Exception as error:
+            raise self._fault(position, True, f"fails with {type(error).__name__}", error) from error
+        step.call, step.decided = self._call(position, call, decided=True), True
+        return True
 
-    def _finish(self, position: int, metrics: Any) -> None:
-        objective = self._problem.objective
-        if not isinstance(metrics, Mapping) or objective not in metrics:
-            raise ProblemError(f"{self._problem.name}: `simulate` must return its metrics, {objective!r} among them")
-        if not all(isinstance(value, (int, float)) and math.isfinite(value) for value in metrics.values()):
-            raise ProblemError(f"{self._problem.name}: `simulate` returned a metric that is not a finite number")
-        self._measured.metrics[self._lane[position]] = dict(metrics)
+    def _checked(self, step: _Running, decision: Any) -> Any:
+        try:
+            return check(decision, step.call.returns)
+        except InvalidDecision as broken:
+            raise PolicyFailure(Verdict.INVALID, str(broken), step.position) from None
+        except ProblemError as error:
+            raise self._fault(step.position, step.decided, f"asks for {printable(str(error))}", error) from error
+
+    def _call(self, position: int, call: Any, *, decided: bool) -> Call:
+        if not isinstance(call, Call):
+            raise self._fault(position, decided, f"yields a {type(call).__name__} where a Call is expected")
+        return call
+
+    def _finish(self, position: int, metrics: Any, *, decided: bool) -> None:
+        name = self._problem.objective
+        if not isinstance(metrics, Mapping) or name not in metrics:
+            raise self._fault(position, decided, f"does not return its metrics, {name!r} among them")
+        if not all(isinstance(value, Real) and math.isfinite(value) for value in metrics.values()):
+            raise self._fault(position, decided, "returns a metric that is not a finite number")
+        plain = {name: value if type(value) is int else float(value) for name, value in metrics.items()}
+        value = objective(self._problem, plain)
+        if not SMALLEST <= value <= LARGEST:
+            what = (
+                f"returns {value} as {name!r}, but ratios need positive values: set `floor` to the least that matters"
+            )
+            raise self._fault(position, decided, what)
+        self._measured.metrics[self._wave[position]] = plain
+
+    def _fault(self, position: int, decided: bool, what: str, error: Exception | None = None) -> Exception:
+        """Returns what to raise for a simulation that is at fault."""
+        label, name = self._cases.labels[self._wave[position]], self._problem.name
+        if not decided:
+            return ProblemError(f"{name}: the simulator {what}, on {label} and before the first decision")
+        _log.error("a decision on %s provoked a bug of %s: its simulator %s", label, name, what, exc_info=error)
+        return PolicyFailure(
+            Verdict.INVALID, f"the decision provoked a bug of the problem: its simulator {what}", position
+        )
+
+
+def _unfit(call: Call) -> WireError | None:
+    try:
+        wire.pack(call.arguments)
+    except WireError as error:
+        return error
+    return None

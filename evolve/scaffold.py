@@ -1,5 +1,6 @@
 """Writes a problem of one's own: a file that runs at once and is meant to be changed."""
 
+import sys
 from pathlib import Path
 
 from evolve.types import EvolveError
@@ -45,17 +46,26 @@ def write(name: str, folder: Path) -> Path:
     """Writes ``NAME.py`` and returns its path.
 
     Raises:
-        EvolveError: the name is no Python name, or the file exists.
+        EvolveError: the name is no fit name, or the file exists.
     """
     name = name.removesuffix(".py")
     if not name.isidentifier() or not name.isascii():
         raise EvolveError(f"a problem's name is a Python name such as cache_eviction; got {name!r}")
+    if name in sys.stdlib_module_names or name == "problem":
+        raise EvolveError(f"{name!r} has a meaning of its own in Python or here; give another name")
     path = folder / f"{name}.py"
-    if path.exists():
-        raise EvolveError(f"{path} exists already; give another name")
-    class_name = "".join(part.capitalize() for part in name.split("_")) or "Mine"
     try:
-        path.write_text(TEMPLATE.format(class_name=class_name), encoding="utf-8")
+        with path.open("x", encoding="utf-8") as file:
+            file.write(TEMPLATE.format(class_name=_class_name(name)))
+    except FileExistsError:
+        raise EvolveError(f"{path} exists already; give another name") from None
     except OSError as error:
         raise EvolveError(f"cannot write {path}: {error.strerror}") from error
     return path
+
+
+def _class_name(name: str) -> str:
+    joined = "".join(part.capitalize() for part in name.split("_"))
+    if joined[:1].isalpha() and joined not in ("Call", "InvalidDecision", "None", "True", "False"):
+        return joined
+    return f"Problem{joined}"

@@ -1,10 +1,11 @@
 """Judges policies side by side: files and baselines of a problem on one set of cases."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from evolve.executors import Task
-from evolve.executors.local import LocalExecutor, cases_of
+from evolve.executors.local import LocalExecutor, default_workers
+from evolve.executors.worker import cases_of
 from evolve.problem import Problem
 from evolve.types import EvolveError
 from evolve.verify import Standing, standings
@@ -21,26 +22,20 @@ def score(problem: Problem, policies: Sequence[str], cases: str, workers: int | 
     known = {baseline.name: baseline.source for baseline in problem.baselines()}
     sources = {name: known[name] if name in known else _read(name, known) for name in policies or known}
     case_set = cases_of(problem, cases)
-    name = cases if case_set.name == cases else str(Path(cases).resolve())  # workers may stand elsewhere
-    with LocalExecutor(problem, workers or min(len(sources), _cores())) as executor:
-        futures = [executor.submit(Task(source, cases=name)) for source in sources.values()]
+    with LocalExecutor(problem, min(len(sources), default_workers()) if workers is None else workers) as executor:
+        futures = [executor.submit(Task(source, cases=cases)) for source in sources.values()]
         return standings(problem, case_set, list(sources), [future.result() for future in futures])
 
 
-def _read(name: str, known: dict[str, str]) -> str:
-    path = Path(name)
+def _read(name: str, known: Iterable[str]) -> str:
     try:
-        if path.stat().st_size > MAX_SOURCE_BYTES:
+        with Path(name).open("rb") as file:
+            text = file.read(MAX_SOURCE_BYTES + 1)  # it may be /dev/zero
+        if len(text) > MAX_SOURCE_BYTES:
             raise EvolveError(f"{name} is larger than 1 MiB; that is no policy")
-        return path.read_text(encoding="utf-8")
+        return text.decode("utf-8")
     except OSError as error:
         listed = ", ".join(known)
-        raise EvolveError(f"cannot read the policy {name}: {error.strerror}; baselines are: {listed}") from error
+        raise EvolveError(f"cannot read the policy {name}: {error.strerror}; the baselines are {listed}") from error
     except UnicodeDecodeError:
         raise EvolveError(f"the policy {name} is not UTF-8 text") from None
-
-
-def _cores() -> int:
-    from evolve.session import default_workers
-
-    return default_workers()

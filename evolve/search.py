@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from random import Random
 
 from evolve import normal
@@ -80,11 +81,24 @@ class Search:
         weights = [arm.weight for arm in self._arms]
         for _ in range(ATTEMPTS):
             proposal = rng.choices(proposers, weights)[0].propose(self._archive, rng)
-            if proposal is not None and _key(proposal.source) not in self._seen:
+            if proposal is not None and self._is_new(proposal.source):
                 return proposal
         raise Exhausted(f"no proposer had anything new to offer in {ATTEMPTS} attempts")
 
+    def _is_new(self, source: str) -> bool:
+        """Says no to what was proposed before, and to text that no file can hold."""
+        return _is_unicode(source) and _key(source) not in self._seen
 
+
+def _is_unicode(source: str) -> bool:
+    try:
+        source.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+@lru_cache(maxsize=64)  # asked for when a proposal is new and again when it is noted
 def _key(source: str) -> str:
     """Equal for policies that differ only in layout, comments and names of locals."""
     try:

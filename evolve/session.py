@@ -1,25 +1,24 @@
 """One sitting of a run: opens or resumes its folder, joins the parts and searches."""
 
 import datetime
-import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from evolve import catalog, loop
+from evolve import catalog, finalists, loop
 from evolve.archives.elite import Elite
 from evolve.budget import Budget, Limit
-from evolve.executors.local import LocalExecutor
+from evolve.executors import Executor
+from evolve.executors.local import LocalExecutor, default_workers
 from evolve.folder import RunFolder
 from evolve.journal import Header, Journal, JournalError
-from evolve.problem import Problem
+from evolve.problem import Problem, ProblemError
 from evolve.proposers.mutate import Mutate
 from evolve.proposers.tune import Tune
-from evolve.search import Arm, Exhausted, Search
-from evolve.types import Candidate, EvolveError
-from evolve.verify import choose
+from evolve.search import Arm, Search
+from evolve.types import Candidate
 
 MUTATE_WEIGHT, TUNE_WEIGHT = 3.0, 1.0
 
@@ -34,9 +33,12 @@ class Progress:
     seconds_left: float | None
 
 
-def default_workers() -> int:
-    """Returns one worker for each core this process may use."""
-    return len(os.sched_getaffinity(0))
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a sitting ended: the number of the best, and whether the proposers had nothing new to offer."""
+
+    best: int
+    exhausted: bool
 
 
 def search(
@@ -46,57 +48,57 @@ def search(
     *,
     seed: int | None = None,
     workers: int | None = None,
-    report: Callable[[Progress], None] = lambda progress: None,
+    report: Callable[[Progress], None] = lambda _: None,
+    choosing: Callable[[], None] = lambda: None,
     clock: Callable[[], float] = time.monotonic,
-) -> int:
-    """Begins or resumes the run in ``out``, searches within ``limit``, and returns the number of the best.
+) -> Outcome:
+    """Begins or resumes the run in ``out`` and searches within ``limit``.
 
-    The best is chosen on the validation split among the finalists; its source is left in ``best.py``.
+    The best is chosen on the validation split among the finalists, which ``choosing`` announces; its
+    source is left in ``best.py``.
 
     Raises:
         EvolveError: the folder is another run's, the problem is at fault, or the sandbox failed.
     """
     folder = RunFolder(out)
-    with folder.locked():
-        journal = _resumed(folder, problem, seed) if folder.exists else _begun(folder, problem, seed or 0)
-        with LocalExecutor(problem, workers or default_workers()) as executor:
-            _search(problem, journal, executor, Budget(limit, clock, journal.seconds()), report)
-            best = choose(journal, executor)
-        proposal = journal.proposal(best)
-        assert proposal is not None
-        folder.best.write_text(proposal.source, encoding="utf-8")
-        journal.close()
-    return best
+    with folder.locked(), (_resumed if folder.exists else _begun)(folder, problem, seed) as journal:
+        with LocalExecutor(problem, default_workers() if workers is None else workers) as executor:
+            budget = Budget(limit, clock, journal.seconds())
+            new = _search(problem, journal, executor, budget, report)
+            choosing()
+            best = finalists.choose(journal, executor)
+        folder.keep(folder.best, finalists.proposal(journal, best).source)
+    return Outcome(best, exhausted=not new)
 
 
 def _search(
-    problem: Problem,
-    journal: Journal,
-    executor: LocalExecutor,
-    budget: Budget,
-    report: Callable[[Progress], None],
-) -> None:
+    problem: Problem, journal: Journal, executor: Executor, budget: Budget, report: Callable[[Progress], None]
+) -> bool:
+    """Returns whether the proposers still have something to offer."""
     baselines = problem.baselines()
     arms = (Arm(Mutate(), MUTATE_WEIGHT), Arm(Tune(), TUNE_WEIGHT))
     searching = Search(baselines, arms, Elite(), journal.header.seed)
 
     def told(candidate: Candidate) -> None:
-        if candidate.number < len(baselines) and candidate.evaluation.score is None:
-            name, verdict = baselines[candidate.number].name, candidate.evaluation
-            raise EvolveError(f"the baseline {name!r} is {verdict.verdict}: {verdict.feedback}; mend or remove it")
+        if candidate.number < len(baselines):
+            _insist_on_score(candidate)
         left = budget.seconds_left(candidate.number + 1)
         report(Progress(candidate, searching.archive.best, budget.seconds, left))
 
-    try:
-        loop.run(searching, executor, journal, budget, warm_up=len(baselines), lag=journal.header.lag, report=told)
-    except Exhausted:
-        if searching.archive.best is None:
-            raise
+    return loop.run(searching, executor, journal, budget, warm_up=len(baselines), lag=journal.header.lag, report=told)
 
 
-def _begun(folder: RunFolder, problem: Problem, seed: int) -> Journal:
+def _insist_on_score(baseline: Candidate) -> None:
+    if baseline.evaluation.score is None:
+        raise ProblemError(
+            f"the baseline {baseline.proposal.operator!r} is {baseline.evaluation.verdict}: "
+            f"{baseline.evaluation.feedback}; mend or remove it, and give another --out"
+        )
+
+
+def _begun(folder: RunFolder, problem: Problem, seed: int | None) -> Journal:
     secret_hash = folder.prepare()
-    return folder.create(replace(_header(problem, seed), secret_hash=secret_hash))
+    return folder.create(_header(problem, 0 if seed is None else seed, secret_hash))
 
 
 def _resumed(folder: RunFolder, problem: Problem, seed: int | None) -> Journal:
@@ -106,24 +108,33 @@ def _resumed(folder: RunFolder, problem: Problem, seed: int | None) -> Journal:
         JournalError: it is a run of something else; the message says what differs.
     """
     journal = folder.open()
-    journal.check()
-    header = journal.header
-    now = _header(problem, header.seed if seed is None else seed)
-    for what, was, is_now in (
-        ("problem", header.problem, now.problem),
-        ("version of evolve", header.engine, now.engine),
-        ("seed", header.seed, now.seed),
-        ("proposers", header.proposers, now.proposers),
-        ("code of the problem or its baselines", header.digest, now.digest),
-    ):
-        if was != is_now:
-            raise JournalError(
-                f"{folder.path} is a run with another {what} ({was}, now {is_now}); give another --out for a new run"
-            )
+    try:
+        journal.check()
+        _insist_on_same(folder, journal.header, problem, seed)
+    except JournalError:
+        journal.close()
+        raise
     return journal
 
 
-def _header(problem: Problem, seed: int) -> Header:
+def _insist_on_same(folder: RunFolder, was: Header, problem: Problem, seed: int | None) -> None:
+    now = _header(problem, was.seed if seed is None else seed, was.secret_hash)
+    for what, old, new in (
+        ("problem", was.problem, now.problem),
+        ("version of evolve", was.engine, now.engine),
+        ("seed", was.seed, now.seed),
+        ("set of proposers", was.proposers, now.proposers),
+    ):
+        if old != new:
+            raise JournalError(f"{folder.path} is a run with another {what} ({old}; now {new}); give another --out")
+    if was.digest != now.digest:
+        raise JournalError(
+            f"the code of {problem.name} or its baselines has changed since {folder.path} began, so its scores no "
+            "longer hold; give another --out"
+        )
+
+
+def _header(problem: Problem, seed: int, secret_hash: str) -> Header:
     return Header(
         problem=problem.name,
         spec=catalog.spec(problem),
@@ -132,6 +143,6 @@ def _header(problem: Problem, seed: int) -> Header:
         seed=seed,
         lag=loop.LAG,
         proposers=f"mutate {MUTATE_WEIGHT:g}, tune {TUNE_WEIGHT:g}",
-        secret_hash="",
+        secret_hash=secret_hash,
         started=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )

@@ -1,4 +1,4 @@
-"""Chooses the best of a run on validation cases, and proves it on the sealed ones."""
+"""Proves the best of a run on the sealed cases."""
 
 import datetime
 from collections.abc import Mapping, Sequence
@@ -6,17 +6,20 @@ from dataclasses import dataclass
 
 from evolve.cases import CaseSet, split_cases
 from evolve.executors import Executor, Task
+from evolve.finalists import choose, proposal
 from evolve.journal import Journal
 from evolve.problem import Problem
 from evolve.statistics import Interval, gap_closed, paired_bootstrap
-from evolve.types import Evaluation, EvolveError, Proposal
-
-FINALISTS = 8
+from evolve.types import Evaluation
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How one policy did on a set of cases, relative to the reference and to the bound."""
+    """How one policy did on a set of cases, relative to the reference and to the bound.
+
+    ``mean`` is the mean over cases of the objective itself, ``gap`` the share of the distance from
+    reference to bound that the policy closes.
+    """
 
     name: str
     evaluation: Evaluation
@@ -27,7 +30,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Duel:
-    """The best candidate against one baseline, case by case."""
+    """The best found against one baseline, case by case; above one the best found is better."""
 
     baseline: str
     interval: Interval
@@ -38,77 +41,61 @@ class Duel:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What the sealed split says of the best candidate of a run."""
+    """What the sealed split says of the best candidate of a run.
+
+    ``standings`` are the baselines, the reference first, then the best found; ``trains`` are their
+    scores on train.  ``uses`` counts this use of the sealed split.  ``secret`` is what the cases were
+    drawn from: its SHA-256 is ``secret_hash``, which the journal holds since the run began.
+    """
 
     number: int
+    baseline: str | None  # the name of the best found, where that is a baseline
     train: Evaluation
     validation: Evaluation | None
-    standings: tuple[Standing, ...]  # the baselines, the reference first, then the best found
+    standings: tuple[Standing, ...]
+    trains: tuple[float | None, ...]
     duels: tuple[Duel, ...]
-    uses: int
+    mean_bound: float | None
     cases: int
+    uses: int
+    secret: str
+    secret_hash: str
 
     @property
     def found(self) -> Standing:
-        """How the best candidate did."""
+        """How the best found did."""
         return self.standings[-1]
 
     @property
-    def best_baseline(self) -> Standing:
-        """The baseline with the highest sealed score."""
-        return max(self.standings[:-1], key=lambda standing: standing.evaluation.rank)
-
-
-def choose(journal: Journal, executor: Executor) -> int:
-    """Returns the finalist with the highest validation score; the finalists lead on train.
-
-    Each case has a child of its own.  What the journal holds is not judged again.
-
-    Raises:
-        EvolveError: no candidate has a score.
-    """
-    finalists = journal.top(FINALISTS)
-    if not finalists:
-        raise EvolveError("no candidate of this run has a score yet")
-    waiting = {
-        number: executor.submit(Task(_proposal(journal, number).source, cases="validation", isolated=True))
-        for number in finalists
-        if journal.evaluation(number, "validation") is None
-    }
-    for number, future in waiting.items():
-        journal.record(number, future.result(), journal.seconds(), "validation")
-    judged = {number: journal.evaluation(number, "validation") for number in finalists}
-    return max(finalists, key=lambda number: (_rank(judged[number]), -number))
+    def best_baseline(self) -> int:
+        """Returns which standing is the baseline with the highest sealed score."""
+        baselines = range(len(self.standings) - 1)
+        return max(baselines, key=lambda index: (self.standings[index].evaluation.rank, -index))
 
 
 def verify(problem: Problem, journal: Journal, executor: Executor, secret: str) -> Verification:
     """Judges the best candidate and every baseline on the sealed cases, one child for each case."""
-    number = choose(journal, executor)
-    baselines = [baseline.name for baseline in problem.baselines()]
-    numbers = [*range(len(baselines)), number]
-    journal.record_sealed_use(_now(), number, len(numbers))
-    futures = [
-        executor.submit(Task(_proposal(journal, n).source, cases="test", secret=secret, isolated=True)) for n in numbers
-    ]
-    evaluations = [future.result() for future in futures]
-    for n, evaluation in zip(numbers, evaluations, strict=True):
-        journal.record(n, evaluation, journal.seconds(), "test")
+    best = choose(journal, executor)
+    names = [baseline.name for baseline in problem.baselines()]
+    numbers = [*range(len(names)), best]
+    sealed = _judge_sealed(journal, executor, secret, numbers)
     cases = split_cases(problem, "test", secret)
-    train = journal.evaluation(number)
-    assert train is not None
-    found = evaluations[-1]
+    train = [journal.evaluation(number) for number in numbers]
+    found_train = train[-1]
+    assert found_train is not None  # a finalist has a score on train
     return Verification(
-        number,
-        train,
-        journal.evaluation(number, "validation"),
-        tuple(standings(problem, cases, [*baselines, f"best found, #{number}"], evaluations)),
-        tuple(
-            _duel(name, evaluation, found, cases)
-            for name, evaluation in zip(baselines, evaluations, strict=False)
-            if evaluation.score is not None and found.score is not None
-        ),
-        journal.sealed_uses(),
-        len(cases),
+        number=best,
+        baseline=names[best] if best < len(names) else None,
+        train=found_train,
+        validation=journal.evaluation(best, "validation"),
+        standings=tuple(standings(problem, cases, [*names, f"#{best}"], sealed)),
+        trains=tuple(None if evaluation is None else evaluation.score for evaluation in train),
+        duels=tuple(_duels(names, sealed, cases)),
+        mean_bound=None if cases.bounds is None else sum(cases.bounds) / len(cases),
+        cases=len(cases),
+        uses=journal.sealed_uses(),
+        secret=secret,
+        secret_hash=journal.header.secret_hash,
     )
 
 
@@ -119,49 +106,64 @@ def standings(
     return [_standing(problem, cases, name, evaluation) for name, evaluation in zip(names, evaluations, strict=True)]
 
 
-def objective_of_reference(problem: Problem, evaluation: Evaluation) -> list[float]:
-    """Recovers what the reference reached on each case from a policy's metrics and ratios."""
-    sign = 1 if problem.direction == "minimize" else -1
-    return [_value(problem, result.metrics) * result.ratio**sign for result in evaluation.cases]
-
-
 def gap(problem: Problem, evaluation: Evaluation, bounds: Sequence[float] | None) -> float | None:
     """Returns the share of the gap between reference and bound that a policy closes, on totals."""
     if bounds is None or evaluation.score is None:
         return None
-    own = [_value(problem, result.metrics) for result in evaluation.cases]
-    return gap_closed(objective_of_reference(problem, evaluation), own, bounds)
+    return gap_closed(_reference(problem, evaluation), _own(problem, evaluation), bounds)
+
+
+def _judge_sealed(journal: Journal, executor: Executor, secret: str, numbers: Sequence[int]) -> list[Evaluation]:
+    """Returns the evaluation of each; the use of the sealed cases is noted before it happens."""
+    sources = {number: proposal(journal, number).source for number in numbers}
+    journal.record_sealed_use(_now(), numbers[-1], len(sources))
+    futures = {
+        number: executor.submit(Task(source, cases="test", secret=secret, isolated=True))
+        for number, source in sources.items()
+    }
+    for number, future in futures.items():
+        journal.record(number, future.result(), journal.seconds(), "test")
+    return [futures[number].result() for number in numbers]
 
 
 def _standing(problem: Problem, cases: CaseSet, name: str, evaluation: Evaluation) -> Standing:
     if evaluation.score is None:
         return Standing(name, evaluation)
-    own = [_value(problem, result.metrics) for result in evaluation.cases]
+    own = _own(problem, evaluation)
     interval = paired_bootstrap([result.ratio for result in evaluation.cases], cases.stretches)
     return Standing(name, evaluation, interval, sum(own) / len(own), gap(problem, evaluation, cases.bounds))
 
 
+def _duels(names: Sequence[str], evaluations: Sequence[Evaluation], cases: CaseSet) -> list[Duel]:
+    """Returns the last evaluation against each of the others; who has no score has no duel."""
+    *baselines, found = evaluations
+    return [
+        _duel(name, baseline, found, cases)
+        for name, baseline in zip(names, baselines, strict=True)
+        if baseline.score is not None and found.score is not None
+    ]
+
+
 def _duel(name: str, baseline: Evaluation, found: Evaluation, cases: CaseSet) -> Duel:
-    """Compares two evaluations on the same cases; above one the found policy is better."""
     ratios = [ours.ratio / theirs.ratio for ours, theirs in zip(found.cases, baseline.cases, strict=True)]
     equal = sum(abs(ratio - 1) < 1e-9 for ratio in ratios)
     better = sum(ratio > 1 + 1e-9 for ratio in ratios)
     return Duel(name, paired_bootstrap(ratios, cases.stretches), better, equal, len(ratios) - better - equal)
 
 
+def _own(problem: Problem, evaluation: Evaluation) -> list[float]:
+    """Returns the objective on each case."""
+    return [_value(problem, result.metrics) for result in evaluation.cases]
+
+
+def _reference(problem: Problem, evaluation: Evaluation) -> list[float]:
+    """Recovers what the reference reached on each case from a policy's metrics and ratios."""
+    sign = 1 if problem.direction == "minimize" else -1
+    return [_value(problem, result.metrics) * result.ratio**sign for result in evaluation.cases]
+
+
 def _value(problem: Problem, metrics: Mapping[str, float]) -> float:
     return max(metrics[problem.objective], problem.floor)
-
-
-def _rank(evaluation: Evaluation | None) -> tuple[bool, float]:
-    return (False, 0.0) if evaluation is None else evaluation.rank
-
-
-def _proposal(journal: Journal, number: int) -> Proposal:
-    found = journal.proposal(number)
-    if found is None:
-        raise EvolveError(f"the run has no candidate {number}")
-    return found
 
 
 def _now() -> str:

@@ -35,7 +35,12 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def installed(site: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(site)}
     return subprocess.run(
-        [sys.executable, "-m", "evolve", *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=240
+        [sys.executable, "-m", "evolve", *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
     )
 
 
@@ -68,7 +73,9 @@ def test_the_wheel_brings_the_problems_and_their_baselines(wheel, tmp_path):
 
 
 def test_every_command_in_the_readme_exists():
-    known = subprocess.run([sys.executable, "-m", "evolve", "--help"], capture_output=True, text=True, check=True).stdout
+    known = subprocess.run(
+        [sys.executable, "-m", "evolve", "--help"], capture_output=True, text=True, check=True
+    ).stdout
     for command in set(re.findall(r"\bevolve ([a-z]+)\b", "\n".join(blocks(README, "sh")))):
         assert re.search(rf"^    {command} ", known, re.MULTILINE), command
 

@@ -1,6 +1,7 @@
 """One bounded elite: the best candidates, no two of which behave alike."""
 
 import math
+from bisect import insort
 from collections import Counter
 from collections.abc import Iterator
 from random import Random
@@ -20,6 +21,7 @@ class Elite:
             raise ValueError(f"an archive holds at least one candidate; got capacity={capacity}")
         self._capacity = capacity
         self._members: list[Candidate] = []  # best first
+        self._by_behaviour: dict[tuple[float, ...], Candidate] = {}
         self._uses: Counter[int] = Counter()  # how often a member was built on
 
     @property
@@ -30,16 +32,14 @@ class Elite:
         self._uses.update(candidate.proposal.parents)
         if candidate.evaluation.score is None:
             return False
-        twin = next((member for member in self._members if _behaviour(member) == _behaviour(candidate)), None)
+        twin = self._by_behaviour.get(_behaviour(candidate))
         if twin is not None:
             if len(twin.proposal.source) <= len(candidate.proposal.source):
                 return False
             self._members.remove(twin)
-        self._members.append(candidate)
-        self._members.sort(key=lambda member: (-member.score, member.number))
-        del self._members[self._capacity :]
-        self._uses = Counter({member.number: self._uses[member.number] for member in self._members})
-        return candidate in self._members
+        insort(self._members, candidate, key=_standing)
+        self._by_behaviour[_behaviour(candidate)] = candidate
+        return self._shed() is not candidate
 
     def parent(self, rng: Random) -> Candidate:
         if not self._members:
@@ -56,9 +56,21 @@ class Elite:
     def __len__(self) -> int:
         return len(self._members)
 
+    def _shed(self) -> Candidate | None:
+        """Lets the worst go when there are too many, and forgets the uses of those that left."""
+        worst = self._members.pop() if len(self._members) > self._capacity else None
+        if worst is not None:
+            del self._by_behaviour[_behaviour(worst)]
+        self._uses = Counter({member.number: self._uses[member.number] for member in self._members})
+        return worst
+
     def _appeal(self, rank: int) -> float:
         """Falls with the rank and, slowly, with every use."""
         return math.exp(-4.0 * rank / self._capacity) / math.sqrt(1 + self._uses[self._members[rank].number])
+
+
+def _standing(candidate: Candidate) -> tuple[float, int]:
+    return -candidate.score, candidate.number
 
 
 def _behaviour(candidate: Candidate) -> tuple[float, ...]:

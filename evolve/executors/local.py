@@ -1,22 +1,55 @@
-"""Worker processes on this machine, each with a judge, a zygote and a core of its own."""
+"""Worker processes on this machine, each with a judge and a sandbox of its own."""
 
-import multiprocessing
 import os
-import signal
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.sharedctypes import Synchronized
+import pickle
+import subprocess
+import sys
+import threading
+from collections import deque
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
+from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Self
 
 from evolve import catalog
-from evolve.cases import CaseSet, named_cases, split_cases
 from evolve.executors import Task
-from evolve.judge import Judge
-from evolve.problem import SPLITS, Problem
-from evolve.sandbox import Sandbox
-from evolve.sandbox.lockdown import die_with_parent
+from evolve.problem import Problem
 from evolve.types import Evaluation, EvolveError
+
+AHEAD = 2
+"""Tasks with a worker: one that it judges and one that it finds when it is done."""
+
+DEATHS = 2
+"""Workers that may die over one task before the run is stopped."""
+
+# The first thing a worker asks is to die with the thread that feeds it (prctl(2), PR_SET_PDEATHSIG).
+_BOOT = (
+    "import ctypes, sys; ctypes.CDLL(None).prctl(1, 9); sys.path[:0] = sys.argv[4:]; "
+    "from evolve.executors.worker import main; main(int(sys.argv[1]), sys.argv[2], sys.argv[3] == 'pin')"
+)
+
+
+def default_workers() -> int:
+    """Returns one worker for each core this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+@dataclass(slots=True)
+class _Job:
+    task: Task
+    future: Future[Evaluation] = field(default_factory=Future)
+    deaths: int = 0
+
+    def settle(self, answer: Evaluation | Exception) -> None:
+        with suppress(InvalidStateError):  # it was cancelled
+            if isinstance(answer, Exception):
+                self.future.set_exception(answer)
+            else:
+                self.future.set_result(answer)
 
 
 class LocalExecutor:
@@ -25,22 +58,24 @@ class LocalExecutor:
     def __init__(self, problem: Problem, workers: int) -> None:
         if workers < 1:
             raise EvolveError(f"at least one worker must judge; got {workers}")
-        context = multiprocessing.get_context("spawn")
-        started = context.Value("i", 0)
-        self._pool = ProcessPoolExecutor(workers, context, _start, (catalog.spec(problem), workers, started))
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        pin = workers <= default_workers()
+        self._keepers = [_Keeper(self._jobs, catalog.spec(problem), pin) for _ in range(workers)]
+        for keeper in self._keepers:
+            keeper.start()
 
     def submit(self, task: Task) -> Future[Evaluation]:
-        try:
-            return self._pool.submit(_judge, task)
-        except BrokenProcessPool as error:
-            raise EvolveError("a worker has ended; was it killed, or is the machine out of memory?") from error
+        job = _Job(task)
+        self._jobs.put(job)
+        return job.future
 
     def close(self, *, at_once: bool = False) -> None:
-        workers = list((self._pool._processes or {}).values())  # the pool has no public way to end a busy worker
-        self._pool.shutdown(wait=not at_once, cancel_futures=True)
         if at_once:
-            for worker in workers:
-                worker.kill()
+            for keeper in self._keepers:
+                keeper.kill()
+        self._jobs.put(None)
+        for keeper in self._keepers:
+            keeper.join()
 
     def __enter__(self) -> Self:
         return self
@@ -49,48 +84,88 @@ class LocalExecutor:
         self.close(at_once=error is not None)
 
 
-class _Worker:
-    """What one process keeps between tasks."""
+class _Keeper(threading.Thread):
+    """Feeds one worker process from the common queue, and replaces it when it dies."""
 
-    def __init__(self, problem: Problem) -> None:
-        self._problem = problem
-        self._sandbox = Sandbox(problem.imports)
-        self._judges: dict[tuple[str, str], Judge] = {}
+    def __init__(self, jobs: "SimpleQueue[_Job | None]", spec: str, pin: bool) -> None:
+        super().__init__(name="keeper of a worker", daemon=True)
+        self._jobs, self._spec, self._pin = jobs, spec, pin
+        self._sent: deque[_Job] = deque()
+        self._lock = threading.Lock()
+        self._killed = False
+        self._process: subprocess.Popen[bytes] | None = None
 
-    def judge(self, task: Task) -> Evaluation:
-        judge = self._judges.get((task.cases, task.secret))
-        if judge is None:
-            judge = Judge(cases_of(self._problem, task.cases, task.secret), self._sandbox)
-            self._judges[task.cases, task.secret] = judge
-        return judge.evaluate(task.source, confirm_above=task.confirm_above, isolated=task.isolated)
+    def run(self) -> None:
+        while not self._killed and not self._serve():
+            pass
+        for job in self._sent:
+            job.future.cancel()
+
+    def kill(self) -> None:
+        """Ends the worker at once and the thread with it."""
+        with self._lock:
+            self._killed = True
+            if self._process is not None:
+                self._process.kill()
+
+    def _serve(self) -> bool:
+        """Feeds one worker; returns whether all work is done, False when the worker has died."""
+        with self._lock:
+            if self._killed:
+                return True
+            connection, self._process = _start(self._spec, self._pin)
+        try:
+            for job in self._sent:  # what the worker before this one did not come to
+                connection.send_bytes(pickle.dumps(job.task))
+            while self._fill(connection):
+                answer = pickle.loads(connection.recv_bytes())  # noqa: S301 - from a process of ours
+                self._sent.popleft().settle(answer)
+        except (EOFError, OSError):
+            self._blame()
+            return False
+        finally:
+            connection.close()
+            self._process.wait()
+        return True
+
+    def _fill(self, connection: Connection) -> bool:
+        """Keeps tasks with the worker, waiting for one if it has none; returns whether it has any."""
+        while len(self._sent) < AHEAD:
+            try:
+                job = self._jobs.get(block=not self._sent)
+            except Empty:
+                break
+            if job is None:
+                self._jobs.put(None)  # for the other keepers
+                break
+            self._sent.append(job)
+            connection.send_bytes(pickle.dumps(job.task))
+        return bool(self._sent)
+
+    def _blame(self) -> None:
+        """Notes the death of a worker against the task it was at; another may try again."""
+        if self._sent and not self._killed:
+            self._sent[0].deaths += 1
+            if self._sent[0].deaths == DEATHS:
+                self._sent.popleft().settle(
+                    EvolveError(
+                        f"{DEATHS} worker processes died over the same policy; were they killed, or is the machine "
+                        "out of memory?"
+                    )
+                )
 
 
-def cases_of(problem: Problem, name: str, secret: str = "") -> CaseSet:
-    """Returns the cases of a split, of a named set or of a file."""
-    return split_cases(problem, name, secret) if name in SPLITS else named_cases(problem, name)
-
-
-_worker: _Worker | None = None  # one for each process; a pool's tasks have no other place to find it
-
-
-def _start(spec: str, workers: int, started: "Synchronized[int]") -> None:
-    global _worker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the run, which ends its workers
-    die_with_parent()
-    with started.get_lock():
-        index = started.value
-        started.value += 1
-    _pin(index, workers)
-    _worker = _Worker(catalog.load(spec))
-
-
-def _pin(index: int, workers: int) -> None:
-    """Keeps a worker and its children on one core: a wake-up across cores costs ten times more."""
-    cores = sorted(os.sched_getaffinity(0))
-    if workers <= len(cores):
-        os.sched_setaffinity(0, {cores[index]})
-
-
-def _judge(task: Task) -> Evaluation:
-    assert _worker is not None
-    return _worker.judge(task)
+def _start(spec: str, pin: bool) -> tuple[Connection, subprocess.Popen[bytes]]:
+    """Starts a worker in a session of its own, for Ctrl-C is for the run, which ends its workers."""
+    ours, theirs = Pipe()
+    paths = [str(Path(entry).resolve()) for entry in sys.path if entry]
+    arguments = [str(theirs.fileno()), spec, "pin" if pin else "float", *paths]
+    with theirs:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-c", _BOOT, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=2,  # standard output is for results
+            pass_fds=(theirs.fileno(),),
+            start_new_session=True,
+        )
+    return ours, process

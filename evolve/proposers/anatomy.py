@@ -26,7 +26,8 @@ class Reference:
 class Function:
     """A function or method of a policy (or the module or a class body, without a ``call``) and what it reads.
 
-    ``definitions`` are the values of the names that it assigns once and for all.
+    ``definitions`` are the values of the names that it assigns once and for all, ``ignored`` the
+    parameters that it never reads.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Function:
     references: dict[str, Reference] = field(default_factory=dict)
     returned: list["Site"] = field(default_factory=list)
     definitions: dict[str, ast.expr] = field(default_factory=dict)
+    ignored: frozenset[str] = _NO_NAMES
 
     @property
     def call(self) -> str:
@@ -49,7 +51,7 @@ class Function:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Site:
-    """A place where an expression stands, the names certainly bound there, and what may stand there instead."""
+    """A place where an expression stands, and the names certainly bound there."""
 
     node: ast.expr
     parent: ast.AST
@@ -71,7 +73,6 @@ class Place:
     index: int
     function: Function
     bound: frozenset[str]
-    looped: bool
 
 
 class Anatomy:
@@ -134,14 +135,12 @@ class _Walk:
 
     def __init__(self, anatomy: Anatomy) -> None:
         self._anatomy = anatomy
-        self._looped = False
         self._kinds: dict[str, Kind] = {}
 
     def module(self) -> None:
         tree = self._anatomy.tree
-        whole = infer(tree, {})
         for function, name in (pair for node in tree.body for pair in _functions(node)):
-            self._kinds[name.rpartition(".")[2]] = _returned_kind(function, whole)
+            self._kinds[name.rpartition(".")[2]] = _returned_kind(function)
         top = Function("", (), infer_module(tree, self._kinds), definitions=definitions(tree))
         self._anatomy.functions.append(top)
         self._kinds.update(top.kinds)
@@ -163,7 +162,7 @@ class _Walk:
 
     def _block(self, block: list[ast.stmt], function: Function, bound: frozenset[str]) -> None:
         for index, statement in enumerate(block):
-            self._anatomy.places.append(Place(statement, block, index, function, bound, self._looped))
+            self._anatomy.places.append(Place(statement, block, index, function, bound))
             self._statement(statement, function, bound)
             bound |= bound_by(statement)
 
@@ -183,17 +182,13 @@ class _Walk:
         name = f"{outer.name.rstrip('.')}.{node.name}" if outer.name else node.name
         function = Function(name, parameters, infer(node, self._kinds), definitions=definitions(node))
         self._anatomy.functions.append(function)
-        _unused(node, function)
-        looped, self._looped = self._looped, False
+        function.ignored = _ignored(node, parameters)
         self._block(node.body, function, bound | set(parameters))
-        self._looped = looped
 
     def _loop(self, node: ast.For | ast.While, function: Function, bound: frozenset[str]) -> None:
         self._expression(node.iter if isinstance(node, ast.For) else node.test, node, function, bound)
         targets = stored([node.target]) if isinstance(node, ast.For) else ()
-        looped, self._looped = self._looped, True
         self._block(node.body, function, bound | set(targets))
-        self._looped = looped
         self._block(node.orelse, function, bound)
 
     def _parts(self, node: ast.AST, function: Function, bound: frozenset[str]) -> None:
@@ -250,13 +245,9 @@ class _Walk:
             function.references[text] = Reference(text, known, names_in(node))
 
 
-def _unused(node: ast.AST, function: Function) -> None:
-    """Lets a function read the parameters that it ignores; nothing says what they are, so try them as numbers."""
+def _ignored(node: ast.AST, parameters: tuple[str, ...]) -> frozenset[str]:
     used = {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
-    for name in function.positional:
-        if name not in used:
-            function.kinds[name] = Kind.NUMBER
-            function.references[name] = Reference(name, Kind.NUMBER, frozenset({name}))
+    return frozenset(parameters) - used
 
 
 def infer_module(tree: ast.Module, known: dict[str, Kind]) -> dict[str, Kind]:
@@ -265,9 +256,9 @@ def infer_module(tree: ast.Module, known: dict[str, Kind]) -> dict[str, Kind]:
     return infer(ast.Module(body=list(simple), type_ignores=[]), known)
 
 
-def _returned_kind(function: ast.AST, known: dict[str, Kind]) -> Kind:
+def _returned_kind(function: ast.AST) -> Kind:
     values = [node.value for node in ast.walk(function) if isinstance(node, ast.Return) and node.value is not None]
-    kinds = {kind(value, known) for value in values} - {Kind.UNKNOWN}
+    kinds = {kind(value, {}) for value in values} - {Kind.UNKNOWN}
     return kinds.pop() if len(kinds) == 1 else Kind.UNKNOWN
 
 

@@ -1,10 +1,10 @@
 """Numeric constants of a policy: which of them may change, and how numbers are written."""
 
 import ast
-import math
 from collections.abc import Iterator
 
-_COUNTED = frozenset({"range", "enumerate", "round", "islice", "pow", "divmod", "zip", "open"})
+_COUNTED = frozenset({"range", "enumerate", "islice", "pow"})
+_LEAST, _MOST = 1e-12, 2**53  # beyond them a number is a mark, such as infinity, rather than a quantity
 
 
 def number(node: ast.AST) -> float | None:
@@ -13,8 +13,8 @@ def number(node: ast.AST) -> float | None:
         value = number(node.operand)
         return None if value is None else -value
     if isinstance(node, ast.Constant) and type(node.value) in (int, float):
-        usable = abs(node.value) < 2**53 and math.isfinite(node.value)  # type: ignore[arg-type]
-        return node.value if usable else None  # type: ignore[return-value]
+        literal: float = node.value  # type: ignore[assignment]
+        return literal if literal == 0 or _LEAST < abs(literal) < _MOST else None
     return None
 
 

@@ -37,7 +37,10 @@ def expression(donor: Anatomy, site: Site, policy: Anatomy, place: Site | Place)
 
 def statement(donor: Anatomy, taken: Place, policy: Anatomy, place: Place) -> str | None:
     """Returns the text of a donor's statement, not indented, for a place in a policy; None as above."""
-    rewriter = _Rewriter(donor, taken.function, policy, place, frozenset(stored([taken.node])))
+    if policy.module_names & set(stored([taken.node])):
+        return None  # would turn a name of the module into a local
+    loops = [node.target for node in ast.walk(taken.node) if isinstance(node, ast.For)]
+    rewriter = _Rewriter(donor, taken.function, policy, place, frozenset(stored(loops)))
     try:
         return unparsed(rewriter.visit(copy.deepcopy(taken.node)))
     except (_MisfitError, RecursionError):
@@ -78,6 +81,11 @@ class _Rewriter(ast.NodeTransformer):
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         if isinstance(node.value, ast.Name) and node.value.id == "self" and label(node) not in self._attributes:
+            raise _MisfitError
+        return self.generic_visit(node)
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
+        if isinstance(node.target, ast.Name) and node.target.id not in self._scope:
             raise _MisfitError
         return self.generic_visit(node)
 

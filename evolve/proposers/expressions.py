@@ -114,14 +114,13 @@ def connective(material: Material) -> Edit | None:
     if site is None:
         return None
     assert isinstance(site.node, ast.BoolOp)
-    text, binding, word = material.policy.text, *((OR, "or") if isinstance(site.node.op, ast.And) else (AND, "and"))
-    pieces = [text.of(site.node.values[0])]
+    binding, word = (OR, "or") if isinstance(site.node.op, ast.And) else (AND, "and")
+    text, position, pieces = material.policy.text, material.policy.text.start(site.node), []
     for left, right in pairwise(site.node.values):
         gap = text.slice(text.end(left), text.start(right))
-        pieces += [_CONNECTIVE.sub(word, gap, count=1), text.of(right)]
-    whole = text.slice(text.start(site.node), text.start(site.node.values[0]))
-    tail = text.slice(text.end(site.node.values[-1]), text.end(site.node))
-    return _put(material, site, "".join([whole, *pieces, tail]), binding)
+        pieces += [text.slice(position, text.end(left)), _CONNECTIVE.sub(word, gap, count=1)]
+        position = text.start(right)
+    return _put(material, site, "".join([*pieces, text.slice(position, text.end(site.node))]), binding)
 
 
 def negate(material: Material) -> Edit | None:
@@ -147,10 +146,10 @@ def condition(material: Material) -> Edit | None:
 def term(material: Material) -> Edit | None:
     """Adds a term to a number."""
     site = _quantity(material)
-    extra = None if site is None else material.quantity(site)
-    if site is None or extra is None:
+    if site is None:
         return None
-    return _put(material, site, f"{_old(material, site, SUM)} {material.rng.choice('+-')} {extra.within(SUM + 1)}", SUM)
+    extra, sign = material.quantity(site), material.rng.choice("+-")
+    return _put(material, site, f"{_old(material, site, SUM)} {sign} {extra.within(SUM + 1)}", SUM)
 
 
 def scale(material: Material) -> Edit | None:
@@ -165,10 +164,10 @@ def scale(material: Material) -> Edit | None:
 def limit(material: Material) -> Edit | None:
     """Keeps a number above or below another."""
     site = _quantity(material)
-    other = None if site is None else material.quantity(site)
-    if site is None or other is None:
+    if site is None:
         return None
-    return _put(material, site, f"{material.rng.choice(('min', 'max'))}({_old(material, site)}, {other.text})")
+    function, other = material.rng.choice(("min", "max")), material.quantity(site)
+    return _put(material, site, f"{function}({_old(material, site)}, {other.text})")
 
 
 def name(material: Material) -> Edit | None:
@@ -186,16 +185,6 @@ def string(material: Material) -> Edit | None:
         return None
     others = [text for text in material.strings(role) if text != material.policy.text.of(site.node)]
     return _put(material, site, material.rng.choice(others)) if others else None
-
-
-def returned(material: Material) -> Edit | None:
-    """Replaces a returned value by another value that its function returns."""
-    sites = [site for function in material.policy.functions for site in function.returned]
-    if not sites:
-        return None
-    site = material.rng.choice(sites)
-    found = material.fitted(material.policy, material.rng.choice(site.function.returned), site)
-    return None if found is None else _put(material, site, *found)
 
 
 def graft(material: Material) -> Edit | None:
@@ -220,12 +209,12 @@ def choice(material: Material) -> Edit | None:
 def simplify(material: Material) -> Edit | None:
     """Replaces an expression by one of its operands."""
     site = _chosen(material, _some_kind(material), ast.BinOp | ast.BoolOp | ast.Call | ast.IfExp)
-    parts = (
-        [] if site is None else [part for part in _operands(site.node) if kind(part, site.function.kinds) is site.kind]
-    )
-    if site is None or not parts:
-        return None
-    return _put(material, site, *_part(material, material.rng.choice(parts)))
+    parts = [] if site is None else _like(site, _operands(site.node))
+    return None if site is None or not parts else _put(material, site, *_part(material, material.rng.choice(parts)))
+
+
+def _like(site: Site, nodes: list[ast.expr]) -> list[ast.expr]:
+    return [node for node in nodes if kind(node, site.function.kinds) is site.kind]
 
 
 def _operands(node: ast.expr) -> list[ast.expr]:

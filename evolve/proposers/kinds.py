@@ -21,6 +21,10 @@ _CALLS = {
     **dict.fromkeys(("str", "repr", "join", "format"), Kind.STRING),
 }
 _TAKE_NUMBERS = _NUMERIC - {"len", "sum"}
+_TELLING = (
+    *(ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.AugAssign, ast.BinOp, ast.Compare, ast.Call, ast.For),
+    *(ast.comprehension, ast.If, ast.While, ast.IfExp, ast.BoolOp, ast.UnaryOp),
+)
 _ORDER = ast.Lt | ast.LtE | ast.Gt | ast.GtE
 
 Kinds = Mapping[str, Kind]
@@ -105,7 +109,7 @@ def _common(nodes: Iterable[ast.expr], known: Kinds) -> Kind:
 
 def infer(function: ast.AST, known: Kinds) -> dict[str, Kind]:
     """Returns the kinds of the references of a function: what they are used as, then what is assigned to them."""
-    nodes = list(ast.walk(function))
+    nodes = [node for node in ast.walk(function) if isinstance(node, _TELLING)]
     found = dict(known)
     for _ in range(2):  # a second look knows what the first one learnt
         for node in nodes:

@@ -50,24 +50,26 @@ class Material:
         """Returns what its function, and those of the same name elsewhere, read and is bound at a place."""
         where = (place.function, place.bound)
         if where not in self._readable:
-            names = place.bound | self.policy.module_names
-            found = {reference.text: reference for reference in self._known(place.function) if reference.needs <= names}
+            names, found = place.bound | self.policy.module_names, dict[str, Reference]()
+            for reference in self._known(place.function):
+                if reference.needs <= names and (reference.kind is not Kind.UNKNOWN or reference.text not in found):
+                    found[reference.text] = reference
             self._readable[where] = [*found.values(), *_neighbours(found)]
         return self._readable[where]
 
     def _known(self, function: Function) -> Iterator[Reference]:
-        for donor in self.others:
-            for theirs in donor.functions:
-                if theirs.call == function.call and theirs.call:
-                    yield from _translated(theirs, function)
+        peers = [theirs for donor in self.others for theirs in donor.functions if theirs.call == function.call]
+        for theirs in peers if function.call else ():
+            yield from _translated(theirs, function)
         yield from function.references.values()
+        yield from _ignored_by_all([function, *peers])
 
     def reference(self, place: Site | Place, kind: Kind, besides: str | None = None) -> str | None:
         """Returns a reference of a kind that is bound at a place."""
         texts = [known.text for known in self.readable(place) if known.kind is kind and known.text != besides]
         return self.rng.choice(texts) if texts else None
 
-    def quantity(self, place: Site | Place) -> Expression | None:
+    def quantity(self, place: Site | Place) -> Expression:
         """Returns a small numeric expression: something in scope, a multiple, a difference or a constant."""
         one, draw = self.reference(place, Kind.NUMBER), self.rng.random()
         if one is None or draw < 0.08:
@@ -118,7 +120,7 @@ class Material:
 
     def _comparison(self, place: Site | Place) -> Expression | None:
         left, right = self.quantity(place), self.quantity(place)
-        if left is None or right is None or left.text == right.text:
+        if left.text == right.text:
             return None
         return Expression(f"{left.text} {self.rng.choice(COMPARISONS)} {right.text}", COMPARISON)
 
@@ -154,7 +156,7 @@ class Material:
             for site in donor.by_kind[Kind.STRING]
             if isinstance(site.node, ast.Constant) and role_of(site) == role
         }
-        return list(found)
+        return [text for text in found if "\n" not in text]
 
 
 def role_of(site: Site) -> str | None:
@@ -175,6 +177,13 @@ def _translated(theirs: Function, ours: Function) -> Iterator[Reference]:
             rest = reference.text[root.end() :]
             needs = reference.needs - {root[0]} | {names[root[0]]}
             yield Reference(names[root[0]] + rest, reference.kind, needs)
+
+
+def _ignored_by_all(functions: list[Function]) -> Iterator[Reference]:
+    """Yields the arguments that nobody reads: nothing says what they are, so they are tried as numbers."""
+    for position, name in enumerate(functions[0].positional):
+        if all(name in peer.ignored for peer in functions for name in peer.positional[position : position + 1]):
+            yield Reference(name, Kind.NUMBER, frozenset({name}))
 
 
 def _neighbours(known: dict[str, Reference]) -> Iterator[Reference]:

@@ -16,29 +16,28 @@ Operator = Callable[[Material], Edit | None]
 
 OPERATORS: tuple[tuple[Operator, float], ...] = (
     (expressions.constant, 2.0),
-    (expressions.comparison, 1.0),
+    (expressions.comparison, 1.5),
     (expressions.arithmetic, 0.5),
     (expressions.connective, 0.5),
     (expressions.negate, 0.5),
     (expressions.condition, 1.5),
     (expressions.term, 3.0),
     (expressions.scale, 1.5),
-    (expressions.limit, 1.0),
-    (expressions.name, 1.0),
+    (expressions.limit, 0.5),
+    (expressions.name, 0.5),
     (expressions.string, 1.0),
-    (expressions.returned, 0.5),
-    (expressions.graft, 2.0),
-    (expressions.choice, 1.0),
-    (expressions.simplify, 1.0),
-    (statements.drop, 1.0),
-    (statements.swap, 0.5),
+    (expressions.graft, 1.5),
+    (expressions.choice, 0.5),
+    (expressions.simplify, 1.5),
+    (statements.drop, 2.0),
+    (statements.swap, 1.0),
     (statements.guard, 2.0),
-    (statements.transplant, 1.5),
+    (statements.transplant, 1.0),
 )
 _MOST_EDITS = 3
-_ANOTHER = 0.35  # chance of one more edit
+_ANOTHER = 0.5  # chance of one more edit
 _ATTEMPTS = 60
-_REMEMBERED = 256
+_REMEMBERED = 128
 
 
 class Mutate:
@@ -66,8 +65,8 @@ class Mutate:
         material = Material(policy, self._donors(archive, parent, rng), rng)
         for _ in range(_ATTEMPTS):
             edits = self._edits(material)
-            source = policy.text.apply(edits.values())
-            if edits and accepted(policy, source):
+            source = policy.text.apply(edits.values()) if edits else policy.source
+            if accepted(policy, source):
                 why = "; ".join(edit.why for edit in edits.values())
                 return Proposal(source, self.name, "+".join(edits), (parent.number,), why)
         return None
@@ -110,6 +109,8 @@ class Mutate:
 
 def accepted(parent: Anatomy, source: str) -> bool:
     """Returns whether a mutant compiles, has its parent's signatures and differs from it."""
+    if source == parent.source:
+        return False
     try:
         tree = normal.parse(source)
         different = normal.digest(tree) != parent.key

@@ -5,26 +5,30 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-LOWEST, CALL, CONDITIONAL, OR, AND, NOT, COMPARISON, SUM, PRODUCT, SIGN, POWER, ATOM = (
-    0,
-    1,
-    2,
-    3,
-    4,
-    5,
-    6,
-    11,
-    12,
-    13,
-    14,
-    16,
-)
+(
+    LOWEST,
+    CALL,
+    CONDITIONAL,
+    OR,
+    AND,
+    NOT,
+    COMPARISON,
+    BIT_OR,
+    BIT_XOR,
+    BIT_AND,
+    SHIFT,
+    SUM,
+    PRODUCT,
+    SIGN,
+    POWER,
+    ATOM,
+) = range(16)
 _BINARY: dict[type[ast.operator], int] = {
-    ast.BitOr: 7,
-    ast.BitXor: 8,
-    ast.BitAnd: 9,
-    ast.LShift: 10,
-    ast.RShift: 10,
+    ast.BitOr: BIT_OR,
+    ast.BitXor: BIT_XOR,
+    ast.BitAnd: BIT_AND,
+    ast.LShift: SHIFT,
+    ast.RShift: SHIFT,
     ast.Add: SUM,
     ast.Sub: SUM,
     ast.Pow: POWER,
@@ -89,10 +93,9 @@ class Text:
         return Edit(*around, text, why) if removable else Edit(self.start(node), self.end(node), text, why)
 
     def _glued(self, start: int, end: int) -> bool:
-        """Returns whether a word would run into what stands between two offsets: `not(x)`, `(x)if y`."""
-        return _WORD.match(self.data[start - 1 : start] or b" ") is not None or bool(
-            _WORD.match(self.data[end : end + 1])
-        )
+        """Returns whether words would meet without the parentheses from start to end: `not(x)`, `(x)if y`."""
+        neighbours = self.data[max(start - 1, 0) : start], self.data[end : end + 1]
+        return any(_WORD.match(neighbour) for neighbour in neighbours)
 
     def parentheses(self, node: ast.expr) -> tuple[int, int] | None:
         """Returns where the parentheses begin and end that hold the node and nothing else."""

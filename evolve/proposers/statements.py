@@ -1,13 +1,14 @@
 """Mutations of whole statements.  Each returns an edit, or None where it found nothing to do."""
 
 import ast
+from collections.abc import Callable
 
 from evolve.proposers import donors
 from evolve.proposers.anatomy import Anatomy, Place
 from evolve.proposers.kinds import Kind
 from evolve.proposers.material import Expression, Material
 from evolve.proposers.scope import leaves, names_in, stored
-from evolve.proposers.splice import OR, Edit, short
+from evolve.proposers.splice import ATOM, OR, Edit, short
 
 _FIXED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, ast.Global, ast.Nonlocal)
 _STEP = "    "
@@ -15,12 +16,12 @@ _STEP = "    "
 
 def drop(material: Material) -> Edit | None:
     """Removes a statement whose names are bound elsewhere too."""
-    place = _chosen(material)
-    span = None if place is None else material.policy.text.lines(place.node)
-    if place is None or span is None or not _dispensable(place, material.policy):
+    policy = material.policy
+    place = _chosen(material, lambda place: _dispensable(place, policy))
+    span = None if place is None else policy.text.lines(place.node)
+    if place is None or span is None:
         return None
-    indent = material.policy.text.indent(place.node)
-    text = f"{indent}pass\n" if len(place.block) == 1 else ""
+    text = f"{policy.text.indent(place.node)}pass\n" if len(place.block) == 1 else ""
     return Edit(*span, text, f"line {place.node.lineno}: without `{_head(material, place)}`")
 
 
@@ -33,22 +34,21 @@ def _dispensable(place: Place, policy: Anatomy) -> bool:
 
 def swap(material: Material) -> Edit | None:
     """Exchanges two neighbouring statements."""
-    place = _chosen(material)
-    if place is None or place.index + 1 == len(place.block):
+    place = _chosen(material, lambda place: _swappable(place, material.policy))
+    if place is None:
         return None
     text, first, second = material.policy.text, place.node, place.block[place.index + 1]
-    if not _swappable(material, place, second):
-        return None
     between = text.slice(text.end(first), text.start(second))
     why = f"line {first.lineno}: `{_head(material, place)}` after line {second.lineno}"
     return Edit(text.start(first), text.end(second), f"{text.of(second)}{between}{text.of(first)}", why)
 
 
-def _swappable(material: Material, place: Place, second: ast.stmt) -> bool:
-    text, first = material.policy.text, place.node
-    if isinstance(second, _FIXED) or isinstance(first, ast.Return) or leaves([second]):
+def _swappable(place: Place, policy: Anatomy) -> bool:
+    """Returns whether a statement and the next may change places, and whether that could matter."""
+    first, second = place.node, ([*place.block, None])[place.index + 1]
+    if second is None or isinstance(second, _FIXED) or leaves([first]) or leaves([second]):
         return False
-    if text.lines(first) is None or text.indent(second) != text.indent(first):
+    if policy.text.lines(first) is None or policy.text.indent(second) != policy.text.indent(first):
         return False
     changed, read = set(stored([first])), names_in(second)
     other_way = set(stored([second])) & (names_in(first) | changed)
@@ -79,8 +79,8 @@ def _action(material: Material, place: Place) -> str | None:
 
 def _assignment(material: Material, place: Place) -> str | None:
     """Returns an assignment to a name that is bound at a place and assigned somewhere in its function."""
-    kinds = place.function.kinds
-    names = [name for name in sorted(place.bound - set(place.function.parameters)) if name in kinds]
+    kinds, local = place.function.kinds, place.bound - material.policy.module_names - set(place.function.parameters)
+    names = [name for name in sorted(local) if name in kinds]
     if not names:
         return None
     name = material.rng.choice(names)
@@ -91,7 +91,7 @@ def _assignment(material: Material, place: Place) -> str | None:
 def _new_value(material: Material, place: Place, wanted: Kind) -> Expression | None:
     if wanted is Kind.STRING:
         constants = material.strings("=")
-        return Expression(material.rng.choice(constants), 0) if constants else None
+        return Expression(material.rng.choice(constants), ATOM) if constants else None
     return None if wanted is Kind.UNKNOWN else material.value(place, wanted)
 
 
@@ -130,8 +130,8 @@ def _placed(material: Material, place: Place, lines: str) -> Edit:
     return Edit(start, start, lines, f"line {place.node.lineno}: `{head}` before it")
 
 
-def _chosen(material: Material) -> Place | None:
-    places = [place for place in material.policy.places if _free(place)]
+def _chosen(material: Material, suits: Callable[[Place], bool] = lambda _: True) -> Place | None:
+    places = [place for place in material.policy.places if _free(place) and suits(place)]
     return material.rng.choice(places) if places else None
 
 

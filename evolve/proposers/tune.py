@@ -87,6 +87,13 @@ class Dials:
         edits = [edit for edit in turned if edit is not None]
         return self.text.apply(edits), "; ".join(edit.why for edit in edits)
 
+    def like(self, source: str) -> bool:
+        """Returns whether a source differs at most in these constants."""
+        try:
+            return dials(source).skeleton == self.skeleton
+        except normal.SourceError:
+            return False
+
 
 def dials(source: str) -> Dials:
     """Returns the dials of a policy.
@@ -153,7 +160,7 @@ class Tune:
         if values is None:
             return None
         source, why = present.turned(values)
-        return Proposal(source, self.name, "tune", (parent.number,), why)
+        return Proposal(source, self.name, "tune", (parent.number,), why) if present.like(source) else None
 
     def _new_values(self, present: Values, trials: list[tuple[Values, float]], rng: Random) -> Values | None:
         """Returns values that no trial has; the sampler's where there are enough trials, else near the present."""

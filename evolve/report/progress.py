@@ -1,5 +1,6 @@
 """The one quiet line that shows how a search goes."""
 
+import os
 import sys
 from collections.abc import Callable
 from typing import TextIO
@@ -17,47 +18,66 @@ class ProgressLine:
     ``gap_of`` says which share of the gap to the bound a candidate closes, None where there is no bound.
     """
 
-    def __init__(self, gap_of: Callable[[Candidate], float | None], stream: TextIO = sys.stderr) -> None:
-        self._gap_of, self._stream = gap_of, stream
-        self._live = stream.isatty()
-        self._first: Progress | None = None
-        self._shown_at = float("-inf")
+    def __init__(self, gap_of: Callable[[Candidate], float | None], stream: TextIO | None = None) -> None:
+        self._gap_of, self._stream = gap_of, sys.stderr if stream is None else stream
+        self._live = self._stream.isatty()
+        self._last: Progress | None = None
+        self._shown_at = float("-inf") if self._live else 0.0
         self._gaps: dict[int, float | None] = {}
 
     def __call__(self, progress: Progress) -> None:
-        if self._first is None:
-            self._first = progress
+        """Takes note, and shows it if the line is due."""
+        self._last = progress
         every = _TERMINAL_EVERY_SECONDS if self._live else _FILE_EVERY_SECONDS
         if progress.seconds - self._shown_at >= every:
             self._shown_at = progress.seconds
-            self._show(self.line(progress))
+            self._write(self.line(progress))
+
+    def choosing(self) -> None:
+        """Says what the search does when its budget is spent."""
+        self.finish()
+        if self._live:
+            self._write("choosing the best on validation cases ...")
 
     def finish(self) -> None:
-        """Leaves the line on a terminal as it is and begins a new one."""
-        if self._live and self._first is not None:
-            self._stream.write("\n")
-            self._stream.flush()
+        """Shows where the search ended and leaves the line."""
+        if self._last is not None:
+            self._write(self.line(self._last))
+            if self._live:
+                self._stream.write("\n")
+        self._last = None
+
+    def clear(self) -> None:
+        """Leaves a terminal as if nothing had been said."""
+        if self._live:
+            self._write("")
 
     def line(self, progress: Progress) -> str:
         """Returns evaluations, best, gap closed, rate, cost and time left."""
-        parts = [f"{progress.candidate.number + 1} evaluations"]
+        done = progress.candidate.number + 1
+        parts = [f"{done} evaluation{'' if done == 1 else 's'}"]
         if progress.best is not None:
-            parts.append(f"best {progress.best.score:.4f} (#{progress.best.number})")
-            parts.append(f"gap closed {share(self._gap(progress.best))}")
-        parts += [f"{self._rate(progress):.1f}/s", "$0.00"]
+            parts.append(f"best {progress.best.score:.4f}")
+            closed = self._gap(progress.best)
+            parts += [] if closed is None else [f"gap closed {share(closed)}"]
+        parts += [f"{done / max(progress.seconds, 1e-3):.1f}/s", "$0.00"]
         if progress.seconds_left is not None:
             minutes, seconds = divmod(round(progress.seconds_left), 60)
             parts.append(f"{minutes}:{seconds:02d} left")
-        return " · ".join(parts)
+        return ", ".join(parts)
 
     def _gap(self, best: Candidate) -> float | None:
         if best.number not in self._gaps:
             self._gaps[best.number] = self._gap_of(best)
         return self._gaps[best.number]
 
-    def _rate(self, progress: Progress) -> float:
-        return (progress.candidate.number + 1) / max(progress.seconds, 1e-3)
-
-    def _show(self, line: str) -> None:
-        self._stream.write(f"\r{line}\x1b[K" if self._live else f"{line}\n")
+    def _write(self, line: str) -> None:
+        self._stream.write(f"\r{line[: self._columns() - 1]}\x1b[K" if self._live else f"{line}\n")
         self._stream.flush()
+
+    def _columns(self) -> int:
+        """Returns the width of the terminal: a longer line would wrap and could not be rewritten."""
+        try:
+            return os.get_terminal_size(self._stream.fileno()).columns or 80
+        except OSError:
+            return 80

@@ -1,4 +1,4 @@
-"""A run on paper: its summary, one candidate, the line to the best, diffs and the proof."""
+"""A run on paper: its summary, one candidate, the line to the best, and diffs."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evolve import catalog
+from evolve.finalists import leader
 from evolve.folder import RunFolder
 from evolve.journal import Header, Journal, JournalError
 from evolve.problem import Problem
 from evolve.report import tables
-from evolve.report.text import inert, unified
+from evolve.report.text import brief, inert, unified
+from evolve.rows import Entry
 from evolve.types import Candidate, EvolveError
-from evolve.verify import Verification
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,35 +26,25 @@ class Summary:
     seconds: float
     verdicts: dict[str, int]
     best: int | None
-    operator: str
+    origin: str
     train_score: float | None
     validation_score: float | None
     sealed_uses: int
     dollars: float = 0.0  # embedded proposers cost nothing
 
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One candidate in the log."""
-
-    number: int
-    verdict: str
-    score: float | None
-    proposer: str
-    operator: str
-    parents: tuple[int, ...]
-    rationale: str
+    @property
+    def pace(self) -> str:
+        """Evaluations, seconds and rate."""
+        rate = self.evaluations / max(self.seconds, 1e-3)
+        return f"{_count(self.evaluations, 'evaluation')} in {self.seconds:.0f} s ({rate:.1f}/s)"
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[tuple[RunFolder, Journal]]:
     """Opens a run for reading; nothing in its folder is imported."""
     folder = RunFolder(path)
-    journal = folder.open()
-    try:
+    with folder.open(read_only=True) as journal:
         yield folder, journal
-    finally:
-        journal.close()
 
 
 def problem_of(folder: RunFolder, journal: Journal) -> Problem:
@@ -63,7 +54,7 @@ def problem_of(folder: RunFolder, journal: Journal) -> Problem:
         JournalError: the problem is not what it was, or lies in the run's own folder.
     """
     spec = journal.header.spec
-    if Path(spec).is_absolute() and Path(spec).is_relative_to(folder.path.resolve()):
+    if Path(spec).is_absolute() and Path(spec).resolve().is_relative_to(folder.path.resolve()):
         raise JournalError(
             f"{folder.path} names a problem inside itself; runs are data and nothing in them is imported"
         )
@@ -75,47 +66,59 @@ def problem_of(folder: RunFolder, journal: Journal) -> Problem:
     return problem
 
 
-def summary(path: Path, best: int | None = None) -> Summary:
-    """Returns what a run has come to; ``best`` defaults to the leader on validation, else on train."""
-    with opened(path) as (_, journal):
-        verdicts = journal.verdicts()
-        if best is None:
-            best = next(iter([*journal.top(1, "validation"), *journal.top(1)]), None)
-        found = None if best is None else journal.candidate(best)
-        validation = None if best is None else journal.evaluation(best, "validation")
-        return Summary(
-            run=str(path),
-            header=journal.header,
-            evaluations=sum(verdicts.values()),
-            seconds=journal.seconds(),
-            verdicts={str(verdict): count for verdict, count in verdicts.items()},
-            best=best,
-            operator="" if found is None else f"{found.proposal.proposer}, {found.proposal.operator}",
-            train_score=None if found is None else found.evaluation.score,
-            validation_score=None if validation is None else validation.score,
-            sealed_uses=journal.sealed_uses(),
-        )
+def summary(folder: RunFolder, journal: Journal, best: int | None = None) -> Summary:
+    """Returns what a run has come to; ``best`` defaults to the one that leads."""
+    verdicts = journal.verdicts()
+    if best is None and journal.top(1):
+        best = leader(journal)
+    found = None if best is None else journal.entry(best)
+    validation = None if best is None else journal.evaluation(best, "validation")
+    return Summary(
+        run=str(folder.path),
+        header=journal.header,
+        evaluations=sum(verdicts.values()),
+        seconds=journal.seconds(),
+        verdicts={str(verdict): count for verdict, count in verdicts.items()},
+        best=best,
+        origin="" if found is None else _origin(found.proposer, found.operator),
+        train_score=None if found is None else found.score,
+        validation_score=None if validation is None else validation.score,
+        sealed_uses=journal.sealed_uses(),
+    )
 
 
 def describe(run: Summary) -> str:
     """Returns a summary as text."""
-    verdicts = ", ".join(
-        f"{count} {verdict}" for verdict, count in sorted(run.verdicts.items(), key=lambda item: -item[1])
-    )
+    header = run.header
+    verdicts = ", ".join(f"{count} {verdict}" for verdict, count in run.verdicts.items())
     lines = [
-        f"run         {run.run}",
-        f"problem     {run.header.problem}, seed {run.header.seed}, {run.header.proposers}, evolve {run.header.engine}",
-        f"evaluations {run.evaluations} in {run.seconds:.0f} s ({run.evaluations / max(run.seconds, 1e-3):.1f}/s): {verdicts}",
-        "cost        $0.00 (no model was asked)",
+        f"run       {run.run}",
+        f"problem   {header.problem}; seed {header.seed}; {header.proposers}; evolve {header.engine}; {header.started}",
+        f"judged    {run.pace}: {verdicts or 'none yet'}",
+        f"cost      ${run.dollars:.2f} (no model was asked)",
+        f"sealed    {_sealed(run)}",
     ]
     if run.best is not None:
-        lines += [
-            f"best        #{run.best} ({run.operator}): train {tables.number(run.train_score, 4)}, "
-            f"validation {tables.number(run.validation_score, 4)}",
-            f"sealed      {_times(run.sealed_uses)}",
-            f"next        evolve verify {run.run}    evolve diff {run.run}    evolve log {run.run}",
-        ]
+        lines += [f"best      #{run.best} ({run.origin}): {_scores(run)}", *_next(run.run)]
     return "\n".join(lines)
+
+
+def _scores(run: Summary) -> str:
+    validation = "" if run.validation_score is None else f", {tables.number(run.validation_score, 4)} on validation"
+    return f"score {tables.number(run.train_score, 4)} on train{validation}"
+
+
+def _sealed(run: Summary) -> str:
+    used = f"used {_count(run.sealed_uses, 'time')}" if run.sealed_uses else "never used"
+    return f"{used}; the secret's SHA-256 is {run.header.secret_hash[:16]}..."
+
+
+def _next(run: str) -> list[str]:
+    return [
+        f"next      evolve verify {run}    prove it on sealed cases",
+        f"          evolve diff {run}      see what changed against the reference",
+        f"          evolve log {run}       see how it came about",
+    ]
 
 
 def candidate(journal: Journal, number: int) -> Candidate:
@@ -126,36 +129,35 @@ def candidate(journal: Journal, number: int) -> Candidate:
     """
     found = journal.candidate(number)
     if found is None:
-        raise EvolveError(f"the run has no candidate {number}; it has 0 to {sum(journal.verdicts().values()) - 1}")
+        count = journal.count()
+        known = f"it has 0 to {count - 1}" if count else "it has none yet"
+        raise EvolveError(f"the run has no candidate {number}; {known}")
     return found
 
 
 def describe_candidate(found: Candidate) -> str:
-    """Returns a candidate with its origin, its cases and its source."""
+    """Returns a candidate with its origin, its verdict and its source."""
     proposal, evaluation = found.proposal, found.evaluation
-    parents = ", ".join(f"#{parent}" for parent in proposal.parents) or "nothing"
+    parents = ", ".join(f"#{parent}" for parent in proposal.parents)
+    confirmed = "; confirmed, one process for each case" if evaluation.confirmed else ""
+    score = "" if evaluation.score is None else f", score {evaluation.score:.4f}"
     lines = [
-        f"#{found.number} by {proposal.proposer}, {proposal.operator}, from {parents}: {inert(proposal.rationale)}",
-        f"{evaluation.verdict}, score {tables.number(evaluation.score, 4)}; {evaluation.calls} calls, "
-        f"{evaluation.cpu_seconds:.2f} s of CPU{', confirmed alone on each case' if evaluation.confirmed else ''}",
+        f"#{found.number} by {_origin(proposal.proposer, proposal.operator)}{' from ' if parents else ''}{parents}",
+        f"why       {brief(proposal.rationale, 200) or '-'}",
+        f"verdict   {evaluation.verdict}{score}{confirmed}",
+        f"cost      {_count(evaluation.calls, 'call')}, {evaluation.cpu_seconds:.3f} s of CPU in the sandbox",
     ]
-    lines += [f"    {line}" for line in inert(evaluation.feedback).splitlines()]
-    return "\n".join([*lines, "", inert(proposal.source)])
-
-
-def log(journal: Journal) -> list[Entry]:
-    """Returns every candidate in order."""
-    return [Entry(*row) for row in journal.summary()]
+    lines += [f"feedback  {line}" for line in inert(evaluation.feedback).splitlines()]
+    return "\n".join([*lines, "", inert(proposal.source).rstrip()])
 
 
 def line_to_best(journal: Journal) -> list[Entry]:
     """Returns the best candidate's ancestors along the first parents, oldest first, and itself."""
-    entries = {entry.number: entry for entry in log(journal)}
-    number = next(iter([*journal.top(1, "validation"), *journal.top(1)]), None)
+    entry = journal.entry(leader(journal)) if journal.top(1) else None
     line: list[Entry] = []
-    while number is not None and number in entries:
-        line.append(entries[number])
-        number = next(iter(entries[number].parents), None)
+    while entry is not None and entry not in line:
+        line.append(entry)
+        entry = journal.entry(entry.parents[0]) if entry.parents else None
     return line[::-1]
 
 
@@ -165,60 +167,31 @@ def log_table(entries: Sequence[Entry]) -> str:
         (
             f"#{entry.number}",
             " ".join(f"#{parent}" for parent in entry.parents),
-            f"{entry.proposer}, {entry.operator}",
-            inert(entry.rationale)[:70],
+            _origin(entry.proposer, entry.operator),
             entry.verdict,
             tables.number(entry.score, 4),
+            brief(entry.rationale, 90),
         )
         for entry in entries
     ]
-    return tables.table(("candidate", "from", "by", "why", "verdict", "score"), rows, left=5)
+    return tables.table(("candidate", "from", "by", "verdict", "score", "why"), rows, left=6)
 
 
 def diff(journal: Journal, numbers: Sequence[int], *, colour: bool = False) -> str:
     """Returns the diff of the best or of a candidate against the reference, or of two candidates."""
-    if not numbers:
-        numbers = [*journal.top(1, "validation"), *journal.top(1)][:1]
-    pair = [0, *numbers] if len(numbers) < 2 else list(numbers)
-    old, new = (candidate(journal, number) for number in pair[:2])
+    pair = [0, leader(journal)] if not numbers else [0, *numbers] if len(numbers) == 1 else list(numbers)
+    old, new = (candidate(journal, number) for number in pair)
     text = unified(old.proposal.source, new.proposal.source, _title(old), _title(new), colour=colour)
     return text or f"{_title(old)} and {_title(new)} are the same"
 
 
-def verified(folder: RunFolder, journal: Journal, problem: Problem, result: Verification, *, colour: bool) -> str:
-    """Returns the proof: sealed scores, duels, what the search took, the diff, and where the run lies."""
-    trains = {
-        baseline.name: journal.candidate(number).evaluation.score  # type: ignore[union-attr]
-        for number, baseline in enumerate(problem.baselines())
-    }
-    run = summary(folder.path, result.number)
-    better = "lower" if problem.direction == "minimize" else "higher"
-    return "\n".join(
-        [
-            f"{problem.name}: {better} {problem.objective} is better; a score is the geometric mean over cases of the "
-            "ratio to the reference",
-            "",
-            tables.verification(result, problem.objective, trains),
-            "",
-            f"search  {run.evaluations} evaluations in {run.seconds:.0f} s ({run.evaluations / max(run.seconds, 1e-3):.1f}/s), "
-            f"cost ${run.dollars:.2f}",
-            f"sealed  {_times(result.uses)}; {result.cases} cases, a child for each; their secret's hash was recorded at the start",
-            f"run     {folder.path} (the policy: {folder.best})",
-            "",
-            diff(journal, [result.number], colour=colour),
-        ]
-    )
-
-
 def _title(found: Candidate) -> str:
-    proposal = found.proposal
-    name = proposal.operator if proposal.proposer == "baseline" else f"{proposal.proposer}"
-    return f"#{found.number} {name}"
+    return f"#{found.number} ({_origin(found.proposal.proposer, found.proposal.operator)})"
 
 
-def _times(uses: int) -> str:
-    return (
-        f"the sealed cases were used {uses} time{'' if uses == 1 else 's'}"
-        if uses
-        else "the sealed cases were never used"
-    )
+def _origin(proposer: str, operator: str) -> str:
+    return brief(proposer if operator in ("", proposer) else f"{proposer}: {operator}", 60)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

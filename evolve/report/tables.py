@@ -1,12 +1,14 @@
-"""Plain text tables, and their rows as JSON."""
+"""Plain text tables, numbers in them, and values of ours as JSON."""
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from evolve.report.text import brief
 from evolve.statistics import Interval
-from evolve.verify import Standing, Verification
+from evolve.verify import Standing
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
@@ -25,16 +27,18 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1)
 
 
 def as_json(value: Any) -> str:
-    """Returns a value of ours as JSON; dataclasses become objects."""
-    return json.dumps(value, default=_plain, indent=2)
+    """Returns a value of ours as JSON; dataclasses become objects, what is no finite number null."""
+    return json.dumps(_plain(value), indent=2, allow_nan=False)
 
 
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
-        return dict(value)
-    raise TypeError(f"{type(value).__name__} has no JSON form")
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -42,73 +46,43 @@ def number(value: float | None, digits: int = 3) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
+def natural(value: float | None) -> str:
+    """Returns a value of a metric with at least four significant digits, or a dash."""
+    if value is None or value == 0:
+        return number(value, 0)
+    if not 1e-4 <= abs(value) < 1e12:
+        return f"{value:.3e}"
+    return f"{value:.{max(0, 3 - math.floor(math.log10(abs(value))))}f}"
+
+
 def share(value: float | None) -> str:
     """Returns a share in percent, or a dash."""
     return "-" if value is None else f"{value:.1%}"
 
 
-def interval(value: Interval | None) -> str:
-    """Returns a 95% interval, or a dash."""
-    return "-" if value is None else f"[{value.low:.3f}, {value.high:.3f}]"
+def interval(value: Interval | None, digits: int = 3) -> str:
+    """Returns a 95% interval, or a dash: a single stretch of data tells nothing of others."""
+    if value is None or value.stretches < 2:
+        return "-"
+    return f"[{value.low:.{digits}f}, {value.high:.{digits}f}]"
 
 
 def standings(rows: Sequence[Standing], objective: str) -> str:
     """Returns policies side by side, and under the table why those without a score have none."""
     body = [
         (
-            row.name,
+            brief(row.name, 60),
             str(row.evaluation.verdict),
             number(row.evaluation.score),
             interval(row.interval),
-            number(row.mean),
+            natural(row.mean),
             share(row.gap),
             number(row.evaluation.cpu_seconds),
         )
         for row in rows
     ]
     headings = ("policy", "verdict", "score", "95% interval", f"mean {objective}", "gap closed", "CPU s")
-    failed = [f"{row.name}: {row.evaluation.feedback}" for row in rows if row.evaluation.score is None]
-    return "\n".join([table(headings, body, left=2), *failed])
-
-
-def verification(result: Verification, objective: str, trains: Mapping[str, float | None]) -> str:
-    """Returns reference, best baseline and best found on the sealed cases, and the duels with every baseline."""
-    reference, best = result.standings[0], result.best_baseline
-    rows = []
-    for role, row in (("reference", reference), ("best baseline", best), ("best found", result.found)):
-        name = row.name.removeprefix("best found, ")
-        rows.append(
-            (
-                role,
-                name,
-                number(trains.get(row.name, result.train.score)),
-                number(row.evaluation.score),
-                interval(row.interval),
-                number(row.mean, 2),
-                share(row.gap),
-            )
-        )
-    headings = ("", "policy", "train score", "sealed score", "95% interval", f"mean {objective}", "gap closed")
-    return "\n".join([table(headings, rows, left=2), "", _duels(result)])
-
-
-def _duels(result: Verification) -> str:
-    if result.found.evaluation.score is None:
-        return f"the best found is {result.found.evaluation.verdict} on the sealed cases: {result.found.evaluation.feedback}"
-    rows = [
-        (
-            duel.baseline,
-            number(duel.interval.mean, 4),
-            _fine(duel.interval),
-            f"{duel.better}",
-            f"{duel.equal}",
-            f"{duel.worse}",
-        )
-        for duel in result.duels
+    failed = [
+        f"{brief(row.name, 60)}: {brief(row.evaluation.feedback, 300)}" for row in rows if row.evaluation.score is None
     ]
-    headings = ("best found against", "ratio", "95% interval", "better", "equal", "worse")
-    return f"on {result.cases} sealed cases, above 1 is better:\n{table(headings, rows)}"
-
-
-def _fine(value: Interval) -> str:
-    return f"[{value.low:.4f}, {value.high:.4f}]"
+    return "\n".join([table(headings, body, left=2), *failed])

@@ -1,4 +1,4 @@
-"""Policies and their words in a terminal: inert text, diffs and their colours."""
+"""Words of policies and proposers in a terminal: inert text, diffs and their colours."""
 
 import difflib
 
@@ -7,16 +7,27 @@ _LONGEST_LINE = 2000
 
 
 def inert(text: str) -> str:
-    """Returns text of a policy or a model without control characters, each line capped."""
-    return "\n".join(
-        "".join(c if c.isprintable() or c == "\t" else "?" for c in line[:_LONGEST_LINE]) for line in text.split("\n")
-    )
+    """Returns text of a stranger without control characters; a line that is too long says that it was cut."""
+    return "\n".join(_inert_line(line) for line in text.replace("\r\n", "\n").split("\n"))
+
+
+def brief(text: str, width: int) -> str:
+    """Returns the same on one line of at most ``width`` characters."""
+    line = " ".join(inert(text).split())
+    return line if len(line) <= width else line[: width - 3] + "..."
 
 
 def unified(old: str, new: str, old_name: str, new_name: str, *, colour: bool = False) -> str:
     """Returns a unified diff of two policies; empty when they are equal."""
     lines = difflib.unified_diff(inert(old).splitlines(), inert(new).splitlines(), old_name, new_name, lineterm="")
     return "\n".join(_painted(line) if colour else line for line in lines)
+
+
+def _inert_line(line: str) -> str:
+    shown = line[:_LONGEST_LINE]
+    if not shown.isprintable():
+        shown = "".join(c if c.isprintable() or c == "\t" else "?" for c in shown)
+    return shown if len(line) <= _LONGEST_LINE else f"{shown} [{len(line) - _LONGEST_LINE} more characters]"
 
 
 def _painted(line: str) -> str:

@@ -9,10 +9,14 @@ import signal
 from dataclasses import dataclass
 from typing import Any
 
-from evolve.types import Limits, Verdict
+from evolve.types import EvolveError, Limits, Verdict
 
 MAX_MESSAGE = 300
 _CONFESSIONS = frozenset({Verdict.CRASHED, Verdict.INVALID, Verdict.OUT_OF_MEMORY, Verdict.FORBIDDEN})
+
+
+class SandboxError(EvolveError):
+    """The sandbox itself failed: a fault of ours or of the machine, never of a policy."""
 
 
 class PolicyFailure(Exception):  # noqa: N818 - it carries a verdict
@@ -51,15 +55,15 @@ def reported(reply: Any) -> PolicyFailure:
 
 def death(ending: Ending, limits: Limits) -> PolicyFailure:
     """Returns why a child ended that nobody had a reason to kill but that it had closed its pipe."""
-    status, used_up = ending.status, ending.usage.cpu_seconds > 0.9 * limits.cpu_seconds
+    status = ending.status
     if os.WIFEXITED(status):
         return PolicyFailure(Verdict.CRASHED, f"exited with status {os.WEXITSTATUS(status)} instead of answering")
     number = os.WTERMSIG(status)
     if number == signal.SIGSYS:
         return PolicyFailure(Verdict.FORBIDDEN, "made a system call that no policy needs, and was killed")
-    if number in (signal.SIGXCPU, signal.SIGKILL) and used_up:
-        return PolicyFailure(Verdict.TIMED_OUT, f"used up {limits.cpu_seconds:g} s of CPU")
     if number == signal.SIGKILL and ending.by_itself:
+        if ending.usage.cpu_seconds > 0.5 * limits.cpu_seconds:  # the kernel counts ticks there, and time here
+            return PolicyFailure(Verdict.TIMED_OUT, f"used up {limits.cpu_seconds:g} s of CPU")
         return PolicyFailure(Verdict.OUT_OF_MEMORY, "was killed from outside, most likely for lack of memory")
     if number == signal.SIGKILL:
         return PolicyFailure(Verdict.CRASHED, "closed its pipe instead of answering")

@@ -7,50 +7,68 @@ have had by returning: decisions, checked like any others.
 import ast
 import builtins
 import io
+import mmap
 import os
-import random
-import time
-import traceback
-from collections.abc import Callable
-from types import ModuleType
+import sys
+from collections.abc import Callable, Sequence
+from types import CodeType, ModuleType
 from typing import Any, NoReturn
 
 from evolve.sandbox import imports, wire
+from evolve.sandbox.determinism import Streams
+from evolve.sandbox.failure import MAX_MESSAGE
 
 LOCKED = b"L"
 """The child's first byte: every layer stands.  Without it the parent reports a fault of ours."""
 
 POLICY_FILE = "policy.py"
 MAX_PRINTED_BYTES = 32 << 10
-MAX_MESSAGE = 300
+_RESERVE_BYTES = 4 << 20
+"""Memory kept back for reporting that there is none left."""
 
 
-def serve(requests: int, replies: int, extra_imports: tuple[str, ...]) -> NoReturn:
+def serve(requests: int, replies: int, extra_imports: tuple[str, ...], streams: Streams) -> NoReturn:
     """Answers until the parent closes the pipe."""
-    os.write(replies, LOCKED)
     channel = _Channel(requests, replies)
+    channel.write(LOCKED)
     try:
         source, seeds = channel.receive()
-        policy = _Policy(source, seeds, extra_imports)
+        policy = _Policy(source, seeds, extra_imports, streams)
+        channel.write(wire.pack([]))
+        while True:
+            nonce, calls = channel.receive()
+            channel.write(_answers(policy, nonce, calls, channel))
     except BaseException as error:  # noqa: BLE001 - a policy may raise anything
         channel.fail(None, error)
-    channel.send([])
-    while True:
-        nonce, calls = channel.receive()
-        case = None
-        try:
-            decisions = []
-            for case, name, arguments in calls:  # noqa: B007 - `case` names the culprit below
-                decisions.append(policy.answer(case, name, arguments))
-            frame = wire.pack([nonce, decisions])
-        except BaseException as error:  # noqa: BLE001
-            channel.fail(case, error)
-        channel.write(frame)
+
+
+def _answers(policy: "_Policy", nonce: int, calls: Sequence[tuple[int, str, list[Any]]], channel: "_Channel") -> bytes:
+    decisions: list[Any] = []
+    case = None
+    try:
+        for case, name, arguments in calls:
+            decisions.append(policy.answer(case, name, arguments))
+        return wire.pack([nonce, decisions])
+    except wire.WireError as error:
+        channel.fail(next((call[0] for call, d in zip(calls, decisions, strict=False) if not _fits(d)), case), error)
+    except BaseException as error:  # noqa: BLE001
+        channel.fail(case, error)
+
+
+def _fits(decision: Any) -> bool:
+    try:
+        wire.pack(decision)
+    except wire.WireError:
+        return False
+    return True
 
 
 class _Channel:
+    """The child's ends of the two pipes."""
+
     def __init__(self, requests: int, replies: int) -> None:
         self._requests, self._replies = requests, replies
+        self._reserve = mmap.mmap(-1, _RESERVE_BYTES)
 
     def receive(self) -> Any:
         data = os.read(self._requests, 1 << 16)
@@ -58,13 +76,11 @@ class _Channel:
             data += self._more()
         size = wire.HEADER.size + wire.HEADER.unpack_from(data)[0]
         if len(data) < size:
-            chunks = [data]
-            got = len(data)
-            while got < size:
-                chunks.append(self._more())
-                got += len(chunks[-1])
-            data = b"".join(chunks)
-        return wire.unpack(data[wire.HEADER.size :])
+            whole = bytearray(data)
+            while len(whole) < size:
+                whole += self._more()
+            data = bytes(whole)
+        return wire.unpack(memoryview(data)[wire.HEADER.size :], trusted=True)
 
     def _more(self) -> bytes:
         chunk = os.read(self._requests, 1 << 20)
@@ -72,18 +88,16 @@ class _Channel:
             os._exit(0)  # the parent has heard enough
         return chunk
 
-    def send(self, value: Any) -> None:
-        self.write(wire.pack(value))
-
     def write(self, frame: bytes) -> None:
-        sent = os.write(self._replies, frame)
-        while sent < len(frame):
-            sent += os.write(self._replies, frame[sent:])
+        view = memoryview(frame)
+        while view:
+            view = view[os.write(self._replies, view) :]
 
     def fail(self, case: int | None, error: BaseException) -> NoReturn:
         """Reports an exception and ends the child."""
+        self._reserve.close()
         try:
-            self.send([None, case, _kind(error), _describe(error)])
+            self.write(wire.pack([None, case, _kind(error), _describe(error)]))
         finally:
             os._exit(1)
 
@@ -97,49 +111,88 @@ def _kind(error: BaseException) -> str:
 
 
 def _describe(error: BaseException) -> str:
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == POLICY_FILE]
     if isinstance(error, wire.WireError):
         return f"returned {error}"[:MAX_MESSAGE]
+    text, line = _text(error), _line(error)
+    said = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    where = f"line {line}: " if line else ""
+    return f"{where}{said}"[:MAX_MESSAGE].encode("utf-8", "replace").decode()
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error.msg if isinstance(error, SyntaxError) else error)[:MAX_MESSAGE]
+    except BaseException:  # noqa: BLE001 - the policy may have written it
+        return ""
+
+
+def _line(error: BaseException) -> int | None:
+    """Returns the last line of the policy that an exception passed through."""
     if isinstance(error, SyntaxError) and error.filename == POLICY_FILE:
-        lines = [error.lineno or 1]
-    where = f"line {lines[-1]}: " if lines else ""
-    text = error.msg if isinstance(error, SyntaxError) else str(error)
-    return f"{where}{type(error).__name__}: {text}"[:MAX_MESSAGE]
+        return error.lineno
+    line, step = None, error.__traceback__
+    while step is not None:
+        if step.tb_frame.f_code.co_filename == POLICY_FILE:
+            line = step.tb_lineno
+        step = step.tb_next
+    return line
 
 
 class _Policy:
-    """A loaded policy: a module of functions, or a class ``Policy`` with one instance for each case."""
+    """A loaded policy: a module of functions, or a class ``Policy`` with one instance for each case.
 
-    def __init__(self, source: str, seeds: list[int], extra_imports: tuple[str, ...]) -> None:
-        _stop_clocks()
-        self._random = _Randomness(seeds) if "random" in source else None
+    Each case has a module of its own, run afresh, so an honest policy may keep notes in globals.
+    """
+
+    def __init__(self, source: str, seeds: Sequence[int], extra_imports: tuple[str, ...], streams: Streams) -> None:
         tree = ast.parse(source, POLICY_FILE)
         for name in imports.imported(tree):
             imports.check(name, extra_imports)
-        module = ModuleType("policy")
-        module.__dict__["__builtins__"] = _guarded_builtins(extra_imports)
-        exec(compile(tree, POLICY_FILE, "exec"), module.__dict__)  # noqa: S102 - this is the place for it
-        self._module = module.__dict__
+        self._code: CodeType = compile(tree, POLICY_FILE, "exec", dont_inherit=True)
+        self._builtins = _guarded_builtins(extra_imports)
+        streams.begin(seeds)
+        self._streams = streams if _may_draw(source, extra_imports) else None
+        self._modules: dict[int, dict[str, Any]] = {}
+        self._instances: dict[int, Any] = {}
         self._entries: dict[tuple[int, str], Callable[..., Any]] = {}
+        if self._streams is not None:
+            self._streams.switch(0)
+        self._module(0)  # what fails here fails before the first call
 
     def answer(self, case: int, name: str, arguments: list[Any]) -> Any:
-        entry = self._entries.get((case, name))
-        if self._random is None:
-            return (entry or self._entry(case, name))(*arguments)
-        with self._random.of(case):
-            return (entry or self._entry(case, name))(*arguments)
+        if self._streams is not None:
+            self._streams.switch(case)
+        entry = self._entries.get((case, name)) or self._entry(case, name)
+        return entry(*arguments)
 
     def _entry(self, case: int, name: str) -> Callable[..., Any]:
-        kind = self._module.get("Policy")
+        module = self._module(case)
+        kind = module.get("Policy")
         if isinstance(kind, type):
-            instance = next((e.__self__ for (c, _), e in self._entries.items() if c == case), None) or kind()
-            entry = getattr(instance, name, None)
+            if case not in self._instances:
+                self._instances[case] = kind()
+            entry = getattr(self._instances[case], name, None)
         else:
-            entry = self._module.get(name)
+            entry = module.get(name)
         if not callable(entry):
             raise NameError(f"the policy defines no function `{name}`, nor a class `Policy` with that method")
         self._entries[case, name] = entry
         return entry  # type: ignore[no-any-return]
+
+    def _module(self, case: int) -> dict[str, Any]:
+        if case not in self._modules:
+            module = ModuleType("policy")
+            sys.modules["policy"] = module  # dataclasses look their module up
+            self._modules[case] = vars(module)
+            self._modules[case]["__builtins__"] = self._builtins
+            exec(self._code, self._modules[case])  # noqa: S102 - this is the place for it
+        return self._modules[case]
+
+
+def _may_draw(source: str, extra_imports: tuple[str, ...]) -> bool:
+    """Says whether a policy names anything that draws random numbers; the others are spared the switching."""
+    words = ("random", "samples", *(name.partition(".")[0] for name in extra_imports))
+    return any(word in source for word in words)
 
 
 def _guarded_builtins(extra_imports: tuple[str, ...]) -> dict[str, Any]:
@@ -151,62 +204,6 @@ def _guarded_builtins(extra_imports: tuple[str, ...]) -> dict[str, Any]:
         return plain_import(name, *arguments, **keywords)
 
     return {**vars(builtins), "__import__": guarded_import}
-
-
-class _Randomness:
-    """One stream of random numbers for each case, so that cases judged together do not mix theirs."""
-
-    def __init__(self, seeds: list[int]) -> None:
-        import numpy as np
-
-        self._seeds, self._numpy = seeds, np.random
-        self._states: dict[int, Any] = {}
-        self._case = -1
-        self._plain = (random.Random, np.random.default_rng)
-        self._seed(seeds[0] if seeds else 0)  # for what a module draws while it is loaded
-
-    def of(self, case: int) -> "_Randomness":
-        """Switches the global generators to a case's stream."""
-        if case != self._case:
-            self._states[self._case] = (random.getstate(), self._numpy.get_state())
-            self._case = case
-            if case in self._states:
-                state, numpy_state = self._states[case]
-                random.setstate(state)
-                self._numpy.set_state(numpy_state)
-            else:
-                self._seed(self._seeds[case])
-        return self
-
-    def __enter__(self) -> None:
-        """Nothing more to do: ``of`` has switched."""
-
-    def __exit__(self, *unused: object) -> None:
-        """A case keeps its stream until the next one takes over."""
-
-    def _seed(self, own: int) -> None:
-        random.seed(own)
-        self._numpy.seed(own & 0xFFFF_FFFF)
-        plain_random, plain_rng = self._plain
-
-        class SeededRandom(plain_random):  # type: ignore[misc, valid-type]
-            """``random.Random`` whose default seed is the case's."""
-
-            def __init__(self, x: Any = None) -> None:
-                super().__init__(own if x is None else x)
-
-            def seed(self, a: Any = None, version: int = 2) -> None:
-                super().seed(own if a is None else a, version)
-
-        random.Random = SeededRandom  # type: ignore[misc]
-        self._numpy.default_rng = lambda given=None: plain_rng(own if given is None else given)
-
-
-def _stop_clocks() -> None:
-    """Lets every clock of the ``time`` module show zero: decisions must not depend on the machine."""
-    for name in ("time", "monotonic", "perf_counter", "process_time", "thread_time"):
-        setattr(time, name, lambda: 0.0)
-        setattr(time, name + "_ns", lambda: 0)
 
 
 class CappedOutput(io.TextIOBase):

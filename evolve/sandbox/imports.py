@@ -37,13 +37,21 @@ STANDARD = (
 
 NUMPY = (
     "numpy",
+    "numpy.char",
+    "numpy.dtypes",
     "numpy.exceptions",
     "numpy.fft",
     "numpy.lib",
+    "numpy.lib.array_utils",
+    "numpy.lib.mixins",
+    "numpy.lib.scimath",
+    "numpy.lib.stride_tricks",
     "numpy.linalg",
     "numpy.ma",
     "numpy.polynomial",
     "numpy.random",
+    "numpy.rec",
+    "numpy.strings",
     "numpy.typing",
 )
 
@@ -65,10 +73,14 @@ def check(name: str, extra: tuple[str, ...]) -> None:
     Raises:
         ForbiddenImport: it is not.
     """
-    top = name.partition(".")[0]
-    if top not in STANDARD and top not in ("numpy", "__future__") and top not in extra:
-        may = ", ".join((*STANDARD, "numpy", *extra))
+    top, tops = _top(name), {_top(module) for module in extra}
+    if top not in STANDARD and top not in ("numpy", "__future__") and top not in tops:
+        may = ", ".join(("numpy", *extra, *STANDARD))
         raise ForbiddenImport(f"policies may not import {top[:60]!r}; they may import: {may}")
+
+
+def _top(name: str) -> str:
+    return name.partition(".")[0]
 
 
 def imported(tree: ast.Module) -> Iterator[str]:

@@ -1,12 +1,11 @@
 """Starts a zygote and has it fork children; the judge's end of their control socket."""
 
-import contextlib
 import os
-import select
 import socket
+import struct
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import astuple
 from pathlib import Path
 from types import TracebackType
@@ -16,9 +15,9 @@ import msgpack
 
 from evolve.sandbox import seccomp, zygote
 from evolve.sandbox.child import Child
-from evolve.sandbox.failure import Usage
+from evolve.sandbox.failure import SandboxError, Usage
 from evolve.sandbox.watchdog import Watchdog
-from evolve.types import EvolveError, Limits
+from evolve.types import Limits
 
 _ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
@@ -34,3 +33,144 @@ _BOOT = (
 )
 _PATIENCE_SECONDS = 60.0
 """How long a zygote may take to start, to fork or to reap before it is taken for dead."""
+
+
+class Sandbox:
+    """A zygote and the children it forks, one at a time.
+
+    ``unprivileged`` says that children run without root's privileges.
+
+    Raises:
+        SandboxError: this machine cannot sandbox, or a module of ``extra_imports`` cannot be imported.
+    """
+
+    def __init__(self, extra_imports: tuple[str, ...] = ()) -> None:
+        if not seccomp.supported():
+            raise SandboxError(
+                "the sandbox needs Linux on x86-64 (system-call filters); on other machines run evolve in "
+                "a Linux virtual machine or container"
+            )
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._control.settimeout(_PATIENCE_SECONDS)
+        self._errors = os.memfd_create("errors", os.MFD_CLOEXEC)
+        self._number = 0
+        self.nonces = _nonces()
+        self._process = _start_zygote(theirs, self._errors, extra_imports)
+        self.watchdog = Watchdog()
+        try:
+            _, self.zygote_pid, self.unprivileged = self._receive()[0]
+        except SandboxError:
+            self.close()
+            raise
+
+    def start(self, source: str, seeds: Sequence[int] = (), limits: Limits | None = None) -> Child:
+        """Returns a locked child that has loaded a policy; ``seeds[case]`` seeds what a case draws.
+
+        Raises:
+            PolicyFailure: the policy did not load.
+            SandboxError: the child could not be started or locked.
+        """
+        child = Child(self, limits or Limits())
+        try:
+            child.load(source, seeds)
+        except BaseException:
+            child.close()
+            raise
+        return child
+
+    def fork_and_exit(self) -> None:
+        """Forks a child that ends at once and reaps it: what the price of a sandbox is compared with."""
+        os.close(self.fork([], Limits(), zygote.FORK_ONLY))
+        self.wait()
+
+    def fork(self, descriptors: Sequence[int], limits: Limits, what: str = zygote.FORK) -> int:
+        """Has the zygote fork; returns the child's pidfd.
+
+        Raises:
+            SandboxError: the zygote has ended.
+        """
+        self._number += 1
+        try:
+            socket.send_fds(self._control, [msgpack.packb([what, self._number, astuple(limits)])], list(descriptors))
+        except OSError as error:
+            raise self._gone() from error
+        return self._expect("started")[1][0]
+
+    def wait(self) -> tuple[int, Usage]:
+        """Waits for the child to be reaped; returns its wait status and usage.
+
+        Raises:
+            SandboxError: the zygote has ended.
+        """
+        (_, _, status, cpu_seconds, peak_kib), _ = self._expect("exited")
+        return status, Usage(cpu_seconds, peak_kib / 1024)
+
+    def close(self) -> None:
+        """Ends the zygote and its children."""
+        self._control.close()
+        self.watchdog.close()
+        try:
+            self._process.wait(1.0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._errors >= 0:
+            os.close(self._errors)
+            self._errors = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _expect(self, kind: str) -> tuple[list[Any], list[int]]:
+        """Receives a message about the present child; drops those about one that an exception left behind."""
+        while True:
+            message, descriptors = self._receive()
+            if message[:2] == [kind, self._number]:
+                return message, descriptors
+            for descriptor in descriptors:
+                os.close(descriptor)
+
+    def _receive(self) -> tuple[list[Any], list[int]]:
+        try:
+            data, descriptors, _, _ = socket.recv_fds(self._control, zygote.MAX_MESSAGE, 1)
+        except OSError as error:
+            raise self._gone() from error
+        if not data:
+            raise self._gone()
+        message = msgpack.unpackb(data)
+        if message[0] == "broken":
+            raise SandboxError(f"the sandbox's zygote failed: {message[1]}")
+        return message, descriptors
+
+    def _gone(self) -> SandboxError:
+        said = os.pread(self._errors, 1 << 16, 0).decode("utf-8", "replace").strip().splitlines()[-1:]
+        why = said[0] if said else "was it killed, or is the machine out of memory?"
+        return SandboxError(f"the sandbox's zygote has ended: {why}")
+
+
+def _nonces() -> Iterator[int]:
+    """Yields numbers that nobody can foresee: what an answer must carry to be one."""
+    while True:
+        yield from struct.unpack("<512Q", os.urandom(4096))
+
+
+def _start_zygote(control: socket.socket, errors: int, extra_imports: tuple[str, ...]) -> subprocess.Popen[bytes]:
+    paths = [str(Path(entry).resolve()) for entry in sys.path if entry]
+    arguments = [str(control.fileno()), " ".join(extra_imports), *paths]
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-s", "-P", "-B", "-c", _BOOT, *arguments],
+            env=_ENVIRONMENT,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            pass_fds=(control.fileno(),),
+        )
+    except OSError as error:
+        raise SandboxError(f"cannot start {sys.executable}: {error}") from error
+    finally:
+        control.close()

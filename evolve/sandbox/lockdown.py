@@ -4,6 +4,7 @@ Sources: prctl(2), seccomp(2), setrlimit(2), close_range(2).
 """
 
 import ctypes
+import math
 import os
 import resource
 import signal
@@ -12,7 +13,7 @@ from collections.abc import Iterable
 from evolve.types import Limits
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 1, 4, 38
-SYS_SECCOMP, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC = 317, 1, 1
+SYS_SECCOMP, SECCOMP_SET_MODE_FILTER = 317, 1
 NOBODY = 65534
 MAX_OUTPUT_BYTES = 64 << 10
 MAX_DESCRIPTORS = 16
@@ -28,9 +29,15 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
 
 
-def die_with_parent() -> None:
-    """Asks the kernel to kill this process when the thread that started it ends."""
+def die_with_parent(parent: int | None = None) -> None:
+    """Asks the kernel to kill this process when the thread that started it ends.
+
+    ``parent`` is the process that should be it; if it has ended before the kernel was asked, so does
+    this one.  Changing the user afterwards clears the request.
+    """
     _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if parent is not None and os.getppid() != parent:
+        os._exit(1)
 
 
 def drop_root() -> bool:
@@ -56,16 +63,12 @@ def lock_down(limits: Limits, base_bytes: int, keep: Iterable[int], seccomp_prog
     Raises:
         OSError: a layer could not be put up; the caller must then exit without running anything.
     """
-    die_with_parent()
     _close_all_but(keep)
     _limit_resources(limits, base_bytes)
     _prctl(PR_SET_DUMPABLE, 0)
     _prctl(PR_SET_NO_NEW_PRIVS, 1)
     program = _Program(len(seccomp_program) // 8, seccomp_program)
-    _checked(
-        _libc.syscall(SYS_SECCOMP, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, ctypes.byref(program)),
-        "seccomp",
-    )
+    _checked(_libc.syscall(SYS_SECCOMP, SECCOMP_SET_MODE_FILTER, 0, ctypes.byref(program)), "seccomp")
 
 
 def _close_all_but(keep: Iterable[int]) -> None:
@@ -78,7 +81,7 @@ def _close_all_but(keep: Iterable[int]) -> None:
 
 
 def _limit_resources(limits: Limits, base_bytes: int) -> None:
-    cpu = max(1, round(limits.cpu_seconds))
+    cpu = math.ceil(limits.cpu_seconds)  # the kernel counts whole seconds
     for what, amount in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, MAX_OUTPUT_BYTES),
@@ -98,6 +101,6 @@ def _prctl(option: int, value: int) -> None:
 
 
 def _checked(result: int, what: str) -> None:
-    if result < 0:
+    if result != 0:
         number = ctypes.get_errno()
         raise OSError(number, f"{what}: {os.strerror(number)}")

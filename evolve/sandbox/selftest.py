@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from evolve.sandbox.child import PolicyFailure, Sandbox
+from evolve.sandbox.failure import PolicyFailure
+from evolve.sandbox.launcher import Sandbox
 from evolve.types import Limits, Verdict
 
 
@@ -35,14 +36,14 @@ ATTACKS = (
     Attack("list a directory", "seccomp", f"{_OS}.listdir('/')", _DENIED),
     Attack("start a process", "seccomp", f"{_OS}.fork()", _DENIED),
     Attack("run a program", "seccomp", f"{_OS}.execv('/bin/sh', ['sh'])", _DENIED),
-    Attack("kill the judge's helper", "seccomp", f"{_OS}.kill({_OS}.getppid(), 9)", _DENIED),
+    Attack("kill the judge's helper", "seccomp", f"{_OS}.kill({_OS}.getppid(), 0)", _DENIED),
     Attack("import a socket", "imports", "import socket", _DENIED),
     Attack("take all memory", "rlimits", "bytearray(1 << 36)", frozenset({Verdict.OUT_OF_MEMORY})),
     Attack("compute for ever", "watchdog", "\n    while True: pass", frozenset({Verdict.TIMED_OUT})),
     Attack("read the environment", "environment", f"assert len({_OS}.environ) > 8", frozenset({Verdict.CRASHED})),
 )
 
-_LIMITS = Limits(cpu_seconds=2, wall_seconds=5, call_seconds=0.5, memory_mib=256)
+_LIMITS = Limits(cpu_seconds=2, wall_seconds=5, call_seconds=1, memory_mib=256)
 
 
 def attack_all(sandbox: Sandbox) -> list[Finding]:
@@ -56,5 +57,6 @@ def _attack(sandbox: Sandbox, attack: Attack) -> Finding:
         with sandbox.start(source, [0], _LIMITS) as child:
             child.ask([(0, "attack", ())])
     except PolicyFailure as failure:
-        return Finding(attack.name, attack.layer, failure.verdict in attack.stopped, f"{failure.verdict}: {failure.message}")
+        said = f"{failure.verdict}: {failure.message}"
+        return Finding(attack.name, attack.layer, failure.verdict in attack.stopped, said)
     return Finding(attack.name, attack.layer, False, "it worked")

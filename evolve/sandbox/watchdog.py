@@ -1,7 +1,8 @@
-"""A thread that kills a child when its wall time or the time of one answer is over."""
+"""A thread that kills a child when one answer, or all that was waited for, takes too long."""
 
 import threading
 import time
+from math import inf
 from typing import Protocol
 
 _TICK_SECONDS = 0.02
@@ -15,31 +16,38 @@ class Killable(Protocol):
 
 
 class Watchdog:
-    """Guards one child at a time; deadlines are kept to within some 20 ms."""
+    """Guards one child at a time; deadlines are kept to within some 20 ms.
+
+    Only waiting counts: what the simulator does between two questions is not the policy's time.
+    """
 
     def __init__(self) -> None:
         self._guarded: Killable | None = None
-        self._wall_seconds, self._wall_deadline, self._answer_deadline = 0.0, float("inf"), float("inf")
+        self._total_seconds = self._left_seconds = inf
+        self._asked_at, self._deadline, self._late = 0.0, inf, ""
         self._lock = threading.Lock()
         self._awake = threading.Event()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="sandbox watchdog", daemon=True)
         self._thread.start()
 
-    def guard(self, child: Killable, wall_seconds: float) -> None:
-        """Kills ``child`` after ``wall_seconds`` unless it is released before."""
-        self._wall_seconds, self._wall_deadline = wall_seconds, time.monotonic() + wall_seconds
-        self._answer_deadline = float("inf")
+    def guard(self, child: Killable, total_seconds: float = inf) -> None:
+        """Takes charge of a child, of which ``total_seconds`` may be spent waiting."""
+        self._total_seconds = self._left_seconds = total_seconds
+        self._deadline = inf
         self._guarded = child
         self._awake.set()
 
-    def expect_answer_within(self, seconds: float) -> None:
-        """Kills the child unless ``answered`` is called in time."""
-        self._answer_deadline = time.monotonic() + seconds
+    def expect_answer_within(self, seconds: float, late: str) -> None:
+        """Kills the child, ``late`` being why, unless ``answered`` is called in time."""
+        self._late = late if seconds <= self._left_seconds else f"was not done after {self._total_seconds:g} s"
+        self._asked_at = time.monotonic()
+        self._deadline = self._asked_at + min(seconds, self._left_seconds)
 
     def answered(self) -> None:
         """Takes note that the child has answered."""
-        self._answer_deadline = float("inf")
+        self._deadline = inf
+        self._left_seconds -= time.monotonic() - self._asked_at
 
     def release(self) -> None:
         """Guards the child no more; once this returns, it will not be killed from here."""
@@ -57,14 +65,6 @@ class Watchdog:
         while not self._closed:
             self._awake.wait()
             with self._lock:
-                self._check()
+                if self._guarded is not None and time.monotonic() > self._deadline:
+                    self._guarded.kill(self._late)
             time.sleep(_TICK_SECONDS)
-
-    def _check(self) -> None:
-        if self._guarded is None:
-            return
-        now = time.monotonic()
-        if now > self._answer_deadline:
-            self._guarded.kill("did not answer a call in time")
-        elif now > self._wall_deadline:
-            self._guarded.kill(f"was not done after {self._wall_seconds:g} s")

@@ -52,28 +52,28 @@ def pack(value: Any) -> bytes:
     return HEADER.pack(len(body)) + body
 
 
-def unpack(body: bytes | memoryview) -> Any:
-    """Returns the value of a frame's body; memory stays within some 30 times its length.
+def unpack(body: bytes | memoryview, *, trusted: bool = False) -> Any:
+    """Returns the value of a frame's body; unless ``trusted``, memory stays within some 30 times its length.
 
     Raises:
         WireError: it is not msgpack, nests too deeply, holds too many containers or an unknown extension.
     """
-    count = {} if len(body) <= _SMALL_BYTES else {"list_hook": (counter := _Counter()), "object_hook": counter}
+    limits = {} if trusted else _limits(len(body))
     try:
-        return msgpack.unpackb(
-            body,
-            strict_map_key=False,
-            ext_hook=_extension,
-            max_array_len=min(len(body), MAX_ITEMS),
-            max_map_len=min(len(body), MAX_ITEMS),
-            **count,
-        )
+        return msgpack.unpackb(body, strict_map_key=False, ext_hook=_extension, **limits)
     except WireError:
         raise
     except MemoryError:
         raise WireError("more than memory holds") from None
     except (ValueError, TypeError, RecursionError, OverflowError, msgpack.UnpackException):
         raise WireError("what is not plain data") from None
+
+
+def _limits(size: int) -> dict[str, Any]:
+    limits: dict[str, Any] = {"max_array_len": min(size, MAX_ITEMS), "max_map_len": min(size, MAX_ITEMS)}
+    if size > _SMALL_BYTES:
+        limits["list_hook"] = limits["object_hook"] = _Counter()
+    return limits
 
 
 class _Counter:
@@ -111,9 +111,7 @@ def check(value: Any) -> None:
 
 def _is_scalar(item: Any) -> bool:
     kind = type(item)
-    return (
-        item is None or kind is bool or kind is str or (kind is float and math.isfinite(item)) or _is_int64(item)
-    )
+    return item is None or kind is bool or kind is str or (kind is float and math.isfinite(item)) or _is_int64(item)
 
 
 def _is_int64(item: Any) -> bool:
@@ -138,6 +136,8 @@ def _plain(value: Any) -> Any:
         return value.item()
     if is_array(value):
         return _pack_array(value)
+    if isinstance(value, int):
+        raise OverflowError  # msgpack asks here before it gives up
     raise TypeError(f"a value of type {type(value).__name__}")
 
 

@@ -2,7 +2,7 @@
 
 from evolve.types import Candidate, Evaluation, Proposal, Verdict
 
-REFERENCE = '''"""Keep pace – señor Größe's rule."""
+REFERENCE = '''"""Keep pace: señor Größe's rule."""
 
 import math
 

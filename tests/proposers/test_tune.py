@@ -74,7 +74,7 @@ def test_a_proposal_changes_constants_and_nothing_else(source):
 
 
 def test_integers_stay_integers_and_other_numbers_are_short():
-    tune, archive = search(3)
+    _, archive = search(3)
     for candidate in archive:
         margin, factor = values(candidate.proposal.source)
         assert isinstance(factor, int)

@@ -1,0 +1,60 @@
+"""What the journal's rows hold: evaluations with their cases, and lines of the log."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from evolve.types import CaseResult, Evaluation, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One candidate in the log."""
+
+    number: int
+    verdict: str
+    score: float | None
+    proposer: str
+    operator: str
+    parents: tuple[int, ...]
+    rationale: str
+
+
+def packed(results: tuple[CaseResult, ...]) -> str:
+    """Returns the results on every case as JSON by column; a metric that a case lacks is null."""
+    names = dict.fromkeys(name for result in results for name in result.metrics)
+    columns = {
+        "case": [result.case for result in results],
+        "ratio": [result.ratio for result in results],
+        "metrics": {name: [result.metrics.get(name) for result in results] for name in names},
+    }
+    return json.dumps(columns, separators=(",", ":"))
+
+
+def unpacked(text: str) -> tuple[CaseResult, ...]:
+    """Returns what was packed.
+
+    Raises:
+        ValueError, KeyError, TypeError: the text is no such JSON.
+    """
+    columns = json.loads(text)
+    cases, ratios, metrics = columns["case"], columns["ratio"], columns["metrics"]
+    rows = zip(*metrics.values(), strict=True) if metrics else ((),) * len(cases)
+    return tuple(
+        CaseResult(str(case), float(ratio), {name: v for name, v in zip(metrics, row, strict=True) if v is not None})
+        for case, ratio, row in zip(cases, ratios, rows, strict=True)
+    )
+
+
+def evaluation(row: tuple[Any, ...]) -> Evaluation:
+    """Returns the evaluation in a row of verdict, score, feedback, cpu_seconds, calls, confirmed and results."""
+    verdict, score, feedback, cpu_seconds, calls, confirmed, results = row
+    score = None if score is None else float(score)
+    return Evaluation(
+        Verdict(verdict), score, unpacked(results), str(feedback), float(cpu_seconds), int(calls), bool(confirmed)
+    )
+
+
+def parents(text: str) -> tuple[int, ...]:
+    """Returns the numbers of a proposal's parents."""
+    return tuple(map(int, json.loads(text)))

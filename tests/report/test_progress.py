@@ -1,0 +1,94 @@
+"""The progress line, on a terminal and in a file."""
+
+import io
+import os
+import pty
+
+import pytest
+import tiny
+
+from evolve.report.progress import ProgressLine
+from evolve.session import Progress
+
+
+def progress(number, seconds, left=90.0, best=1.5):
+    candidate = tiny.judged(number, 1.0)
+    return Progress(candidate, None if best is None else tiny.judged(3, best), seconds, left)
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_the_line_has_evaluations_best_gap_rate_cost_and_time_left():
+    line = ProgressLine(lambda best: 0.25, io.StringIO())
+    shown = line.line(progress(99, 20.0))
+    assert shown == "100 evaluations, best 1.5000, gap closed 25.0%, 5.0/s, $0.00, 1:30 left"
+
+
+def test_what_is_not_known_is_left_out():
+    line = ProgressLine(lambda best: None, io.StringIO())
+    assert line.line(progress(0, 0.5, left=None, best=None)) == "1 evaluation, 2.0/s, $0.00"
+    assert "gap" not in line.line(progress(0, 0.5))
+
+
+def test_in_a_file_a_line_is_added_every_ten_seconds_and_at_the_end():
+    stream = io.StringIO()
+    line = ProgressLine(lambda best: None, stream)
+    for number in range(250):
+        line(progress(number, number / 10))
+    line.finish()
+    lines = stream.getvalue().splitlines()
+    assert [shown.split()[0] for shown in lines] == ["101", "201", "250"]
+    assert "\r" not in stream.getvalue()
+    line.finish()
+    assert len(stream.getvalue().splitlines()) == 3
+
+
+def test_on_a_terminal_one_line_is_rewritten_and_left_at_the_end():
+    stream = Terminal()
+    line = ProgressLine(lambda best: None, stream)
+    for number in range(50):
+        line(progress(number, number / 100))
+    assert stream.getvalue().count("\r") == 3  # at 0, 0.2 and 0.4 seconds
+    assert "\n" not in stream.getvalue()
+    line.choosing()
+    last = stream.getvalue().split("\n")
+    assert last[0].rpartition("\r")[2].startswith("50 evaluations")
+    assert "choosing" in last[1]
+    line.clear()
+    assert stream.getvalue().endswith("\r\x1b[K")
+
+
+def test_the_line_never_exceeds_the_terminal():
+    leader, follower = pty.openpty()
+    try:
+        os.set_blocking(leader, False)
+        import fcntl
+        import struct
+        import termios
+
+        fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 30, 0, 0))
+        with open(follower, "w", closefd=False) as stream:
+            ProgressLine(lambda best: 0.5, stream)(progress(99, 20.0))
+        shown = os.read(leader, 1000).decode().removeprefix("\r").removesuffix("\x1b[K")
+        assert shown == "100 evaluations, best 1.5000,"
+    finally:
+        os.close(leader)
+        os.close(follower)
+
+
+def test_the_gap_is_computed_once_for_each_best():
+    asked = []
+    line = ProgressLine(lambda best: asked.append(best.number), io.StringIO())
+    for number in range(5):
+        line.line(progress(number, 1.0))
+    assert asked == [3]
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_without_progress_nothing_is_shown(live):
+    stream = Terminal() if live else io.StringIO()
+    ProgressLine(lambda best: None, stream).finish()
+    assert stream.getvalue() == ""

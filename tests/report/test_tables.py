@@ -1,0 +1,68 @@
+"""Tables and JSON."""
+
+import json
+import math
+
+import pytest
+import tiny
+
+from evolve.report.tables import as_json, interval, natural, number, share, standings, table
+from evolve.statistics import Interval
+from evolve.verify import Standing
+
+
+def test_columns_are_aligned_names_to_the_left_numbers_to_the_right():
+    assert table(("name", "n"), [("a", "10"), ("long name", "9")]).splitlines() == [
+        "name        n",
+        "---------  --",
+        "a          10",
+        "long name   9",
+    ]
+
+
+def test_json_has_null_where_there_is_no_finite_number():
+    value = {"a": math.nan, "b": [math.inf, 1.5], 3: tiny.evaluation(None)}
+    read = json.loads(as_json(value), parse_constant=pytest.fail)
+    assert read["a"] is None
+    assert read["b"] == [None, 1.5]
+    assert read["3"]["verdict"] == "CRASHED"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "-"),
+        (0.0, "0"),
+        (0.43751, "0.4375"),
+        (1.0, "1.000"),
+        (99.5, "99.50"),
+        (123456.7, "123457"),
+        (-0.00123456, "-0.001235"),
+        (1e-7, "1.000e-07"),
+        (1e15, "1.000e+15"),
+    ],
+)
+def test_a_metric_is_shown_with_four_significant_digits(value, shown):
+    assert natural(value) == shown
+
+
+def test_what_is_missing_is_a_dash():
+    assert (number(None), share(None), interval(None)) == ("-", "-", "-")
+    assert (number(1.23456, 2), share(0.1234)) == ("1.23", "12.3%")
+
+
+def test_an_interval_needs_two_independent_stretches():
+    assert interval(Interval(1.0, 0.9, 1.1, 20)) == "[0.900, 1.100]"
+    assert interval(Interval(1.0, 1.0, 1.0, 1)) == "-"
+
+
+def test_standings_say_under_the_table_why_a_policy_has_no_score():
+    rows = [
+        Standing("fine.py", tiny.evaluation(1.25), Interval(1.25, 1.2, 1.3, 9), 8.0, None),
+        Standing("bad\x1b.py", tiny.evaluation(None)),
+    ]
+    lines = standings(rows, "error").splitlines()
+    assert " ".join(lines[0].split()) == "policy verdict score 95% interval mean error gap closed CPU s"
+    assert lines[2].split() == ["fine.py", "OK", "1.250", "[1.200,", "1.300]", "8.000", "-", "0.250"]
+    assert lines[3].split() == ["bad?.py", "CRASHED", "-", "-", "-", "-", "0.000"]
+    assert lines[4] == "bad?.py: ZeroDivisionError: division by zero"

@@ -1,0 +1,112 @@
+"""What is asked for: baselines first, nothing twice, the same for the same seed and history."""
+
+from itertools import count
+
+import pytest
+import tiny
+
+from evolve.archives.elite import Elite
+from evolve.proposers.mutate import Mutate
+from evolve.search import ATTEMPTS, Arm, Exhausted, Search
+from evolve.types import Baseline, Candidate, Proposal
+
+BASELINES = [Baseline("reference", tiny.REFERENCE, "the one"), Baseline("zero", "def guess(x):\n    return 0\n")]
+
+
+class Scripted:
+    """Proposes what it was given."""
+
+    def __init__(self, name, sources):
+        self.name, self._sources, self.told = name, iter(sources), []
+
+    def propose(self, archive, rng):
+        source = next(self._sources)
+        return None if source is None else Proposal(source, self.name)
+
+    def tell(self, candidate):
+        self.told.append(candidate.number)
+
+
+def constants():
+    return (f"def guess(x):\n    return {n}\n" for n in count(1))
+
+
+def search(*proposers, seed=0):
+    return Search(BASELINES, [Arm(proposer, 1.0) for proposer in proposers], Elite(), seed)
+
+
+def play(searching, first, last):
+    asked = []
+    for number in range(first, last):
+        proposal = searching.ask(number)
+        asked.append(proposal)
+        searching.tell(Candidate(number, proposal, tiny.made_up(proposal.source)))
+    return asked
+
+
+def test_baselines_are_asked_for_first_and_under_their_names():
+    asked = play(search(Scripted("s", constants())), 0, 3)
+    assert [proposal.proposer for proposal in asked] == ["baseline", "baseline", "s"]
+    assert [(p.operator, p.rationale) for p in asked[:2]] == [("reference", "the one"), ("zero", "")]
+
+
+def test_every_proposer_is_told_of_every_candidate():
+    one, two = Scripted("one", constants()), Scripted("two", ("def f():\n    pass\n" for _ in count()))
+    play(search(one, two), 0, 4)
+    assert one.told == two.told == [0, 1, 2, 3]
+
+
+def test_no_policy_is_asked_for_twice_not_even_in_another_layout():
+    again = "def guess( value ):  # the same\n\n    return 5\n"
+    asked = play(search(Scripted("s", ["def guess(x):\n    return 5\n", again, None, "def guess(x): return 6"])), 0, 4)
+    assert [proposal.source[-2:] for proposal in asked[2:]] == ["5\n", " 6"]
+
+
+def test_a_recalled_proposal_counts_as_asked_for():
+    searching = search(Scripted("s", ["def guess(x):\n    return 5\n", "def guess(x):\n    return 6\n"]))
+    searching.recall(Proposal("def guess(y):\n    return 5\n", "s"))
+    assert searching.ask(2).source.endswith("6\n")
+
+
+def test_text_that_no_file_can_hold_is_not_asked_for():
+    searching = search(Scripted("s", ["def guess(x):\n    return '\udc80'\n", "def guess(x):\n    return 6\n"]))
+    assert searching.ask(2).source.endswith("6\n")
+
+
+def test_a_policy_that_does_not_parse_is_asked_for_once():
+    searching = search(Scripted("s", ["def (", "def (", "def guess(x):\n    return 6\n"]))
+    assert [searching.ask(2).source, searching.ask(3).source[:9]] == ["def (", "def guess"]
+
+
+@pytest.mark.parametrize("nothing", [None, tiny.REFERENCE], ids=["nothing", "nothing new"])
+def test_proposers_without_anything_new_are_said_to_be_exhausted(nothing):
+    searching = search(Scripted("s", [nothing] * ATTEMPTS))
+    searching.ask(0)
+    with pytest.raises(Exhausted, match="anything new"):
+        searching.ask(2)
+
+
+def test_an_arm_is_asked_as_often_as_its_weight_says():
+    sources = constants()
+    heavy, light = Scripted("heavy", sources), Scripted("light", sources)
+    searching = Search(BASELINES, [Arm(heavy, 3.0), Arm(light, 1.0)], Elite(), 0)
+    asked = [searching.ask(number).proposer for number in range(2, 402)]
+    assert 0.68 < asked.count("heavy") / 400 < 0.82
+
+
+def test_the_bar_is_the_best_score_told():
+    searching = search(Scripted("s", constants()))
+    assert searching.bar == 0.0
+    for number, score in enumerate([1.0, None, 1.3, 1.2]):
+        searching.tell(tiny.judged(number, score, source=f"{number}"))
+    assert searching.bar == 1.3
+
+
+def test_a_proposal_depends_on_seed_number_and_what_was_told_and_on_nothing_else():
+    one, other = search(Mutate()), search(Mutate())
+    asked = play(one, 0, 20)
+    for number, proposal in enumerate(asked):  # told without being asked, as after an interruption
+        other.recall(proposal)
+        other.tell(Candidate(number, proposal, tiny.made_up(proposal.source)))
+    assert one.ask(20) == other.ask(20)
+    assert play(search(Mutate(), seed=1), 0, 20) != asked

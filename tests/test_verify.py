@@ -1,0 +1,140 @@
+"""What the sealed cases say of the best of a run."""
+
+import pytest
+import tiny
+
+from evolve import catalog
+from evolve.journal import Header, Journal
+from evolve.report import proof
+from evolve.types import Baseline, EvolveError, Proposal
+from evolve.verify import verify
+
+HEADER = Header("tiny", "tiny.py", "d", "0", 0, 8, "mutate", "hash", "now")
+BETTER = "def guess(x):\n    return 3 * x + 0.5\n"
+CONSTANT = "def guess(x):\n    return 1\n"
+
+
+@pytest.fixture
+def journal(tmp_path):
+    with Journal.create(tmp_path / "journal.sqlite", HEADER) as journal:
+        yield journal
+
+
+@pytest.fixture
+def verified(tmp_path, journal, sandbox):
+    """Runs through a journal of the baselines and other policies, and verifies its best."""
+
+    def verified(*others, changes=(), baselines=()):
+        problem = catalog.load(str(tiny.write(tmp_path, changes=changes)))
+        known = [*problem.baselines(), *(Baseline(f"baseline {i}", source) for i, source in enumerate(baselines))]
+        problem.baselines = lambda: known  # instead of files in seeds/
+        executor = tiny.Inline(problem, sandbox)
+        sources = [*(baseline.source for baseline in known), *others]
+        for number, source in enumerate(sources):
+            journal.propose(number, Proposal(source, "baseline" if number < len(known) else "mutate", "op"))
+            task = tiny.Task(source)
+            journal.record(number, executor.submit(task).result(), 1.0)
+        executor.tasks.clear()
+        result = verify(problem, journal, executor, "secret")
+        return result, proof.conclusion(problem, result), executor.tasks
+
+    return verified
+
+
+def test_reference_best_baseline_and_best_found_are_judged_on_the_sealed_cases_alone_on_each(verified, journal):
+    result, conclusion, tasks = verified(CONSTANT, BETTER, baselines=["def guess(x):\n    return 2.5 * x\n"])
+    assert [standing.name for standing in result.standings] == ["reference", "baseline 0", "#3"]
+    assert result.number == 3
+    assert result.found.evaluation.score > result.standings[result.best_baseline].evaluation.score > 1
+    assert result.best_baseline == 1
+    assert result.trains[-1] == result.train.score == journal.evaluation(3).score
+    sealed = [task for task in tasks if task.cases == "test"]
+    assert len(sealed) == 3
+    assert all(task.isolated and task.secret == "secret" for task in sealed)
+    assert [(duel.better, duel.equal, duel.worse) for duel in result.duels] == [(6, 0, 0), (6, 0, 0)]
+    assert "beats every baseline" in conclusion
+    assert journal.evaluation(3, "test").score == result.found.evaluation.score
+
+
+def test_the_share_of_the_gap_closed_is_on_totals_between_reference_and_bound(verified):
+    result, _, _ = verified(BETTER)
+    assert result.mean_bound == 1
+    reference, found = result.standings[0].mean, result.found.mean
+    assert found == pytest.approx(1.5)
+    assert result.found.gap == pytest.approx((reference - found) / (reference - 1))
+    assert result.standings[0].gap == 0
+
+
+def test_a_problem_without_a_bound_has_no_gap(verified):
+    result, _, _ = verified(BETTER, changes=[("return 1\n", "return None\n")])
+    assert result.mean_bound is None
+    assert [standing.gap for standing in result.standings] == [None, None]
+
+
+def test_where_more_is_better_the_same_holds(verified):
+    changes = [
+        ('"error", "minimize"', '"gain", "maximize"'),
+        ('{"error": 1 + abs(guess - 3 * x)}', '{"gain": 100 / (1 + abs(guess - 3 * x))}'),
+        ("        return 1\n", "        return 100\n"),
+    ]
+    result, conclusion, _ = verified(BETTER, changes=changes)
+    assert result.found.evaluation.score > 1
+    assert result.found.mean == pytest.approx(100 / 1.5)
+    assert 0 < result.found.gap < 1
+    assert result.mean_bound == 100
+    assert "beats every baseline" in conclusion
+
+
+def test_on_a_single_case_nothing_is_claimed(verified):
+    result, conclusion, _ = verified(BETTER, changes=[("seeds(6)", "seeds(1)")])
+    assert result.cases == 1
+    assert result.found.evaluation.score > 1
+    assert "not shown to beat reference" in conclusion
+
+
+def test_when_the_best_found_is_a_baseline_that_is_said(verified):
+    result, conclusion, tasks = verified(CONSTANT, baselines=[BETTER])
+    assert (result.number, result.baseline) == (1, "baseline 0")
+    assert "found nothing better than the baseline 'baseline 0'" in conclusion
+    assert len([task for task in tasks if task.cases == "test"]) == 2  # not judged twice
+    assert result.standings[-1].evaluation == result.standings[1].evaluation
+
+
+def test_with_the_reference_alone_it_is_the_best_baseline(verified):
+    result, conclusion, _ = verified()
+    assert (result.number, result.baseline, result.best_baseline) == (0, "reference", 0)
+    assert "nothing better than the baseline 'reference'" in conclusion
+
+
+def test_a_best_found_that_fails_on_sealed_cases_has_no_duels_and_the_failure_is_said(verified):
+    fails = (  # the problem's test cases are made to be above 1000
+        [("[1 + seed % 97 for", "[1 + seed % 97 + 1000 * (split.name == 'test') for")],
+        "def guess(x):\n    if x > 1000:\n        return -x\n    return 3 * x\n",
+    )
+    result, conclusion, _ = verified(fails[1], changes=fails[0])
+    assert result.found.evaluation.verdict == "INVALID"
+    assert result.duels == ()
+    assert "is INVALID on the sealed cases" in conclusion
+    assert "below zero" in conclusion
+
+
+def test_a_baseline_that_fails_on_sealed_cases_has_no_duel_but_is_named(verified):
+    fails = "def guess(x):\n    if x > 1000:\n        return -x\n    return 2.9 * x\n"
+    changes = [("[1 + seed % 97 for", "[1 + seed % 97 + 1000 * (split.name == 'test') for")]
+    result, _, _ = verified(BETTER, changes=changes, baselines=[fails])
+    assert [duel.baseline for duel in result.duels] == ["reference"]
+    assert result.standings[1].evaluation.verdict == "INVALID"
+    assert result.best_baseline == 0
+
+
+def test_every_use_of_the_sealed_cases_is_counted_before_it_happens(verified, journal):
+    result, _, _ = verified(BETTER)
+    assert result.uses == journal.sealed_uses() == 1
+    assert (result.secret, result.secret_hash) == ("secret", "hash")
+
+
+def test_a_run_without_any_score_cannot_be_verified(tmp_path, journal, sandbox):
+    problem = catalog.load(str(tiny.write(tmp_path)))
+    with pytest.raises(EvolveError, match="no candidate of this run has a score"):
+        verify(problem, journal, tiny.Inline(problem, sandbox), "secret")
+    assert journal.sealed_uses() == 0
