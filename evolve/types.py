@@ -94,9 +94,11 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a policy may use: CPU and wall time of one sandboxed child, of one call, and memory.
+    """What a policy may use: time and memory of one sandboxed child, and time for one message to it.
 
-    ``call_seconds`` bounds one message, which in lock-step carries a question for several cases.
+    ``cpu_seconds`` is rounded up to whole seconds; ``wall_seconds`` counts only while the judge waits
+    for the child.  ``call_seconds`` bounds one message, which in lock-step carries a question for
+    several cases, and the loading of the policy.
     """
 
     cpu_seconds: float = 10.0

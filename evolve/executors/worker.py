@@ -24,23 +24,21 @@ Answer = Evaluation | Exception
 def main(descriptor: int, spec: str, pin: bool) -> NoReturn:
     """Answers every task in order and ends with the connection."""
     logging.basicConfig(handlers=[_OneLineHandler()])
-    held = claim_core() if pin else None
-    worker = Worker(spec)
+    worker = Worker(spec, claim_core() if pin else None)
     with Connection(descriptor) as connection:
         try:
             while True:
                 connection.send_bytes(_packed(worker.answer(connection.recv())))
         except (EOFError, ConnectionError):  # the run has ended, or was killed
             pass
-    del held
     os._exit(0)  # the zygote sees its socket closed and ends as well
 
 
 class Worker:
-    """Judges tasks of one problem; keeps a sandbox, and a judge for each set of cases."""
+    """Judges tasks of one problem; keeps a core, a sandbox, and a judge for each set of cases."""
 
-    def __init__(self, spec: str) -> None:
-        self._spec = spec
+    def __init__(self, spec: str, core: socket.socket | None) -> None:
+        self._spec, self._core = spec, core
         self._problem: Problem | None = None
         self._sandbox: Sandbox | None = None
         self._judges: dict[tuple[str, str], Judge] = {}
@@ -71,7 +69,7 @@ def cases_of(problem: Problem, name: str, secret: str = "") -> CaseSet:
     return split_cases(problem, name, secret) if name in SPLITS else named_cases(problem, name)
 
 
-def claim_core() -> socket.socket | None:
+def claim_core(name: str = "evolve-core") -> socket.socket | None:
     """Keeps this process and its children on a core that no other worker has, of this run or another.
 
     A wake-up across cores costs ten times more.  The core is free again when the returned socket is
@@ -80,7 +78,7 @@ def claim_core() -> socket.socket | None:
     for core in sorted(os.sched_getaffinity(0)):
         claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:
-            claim.bind(f"\0evolve-core-{core}")  # a name without a file, gone with the process
+            claim.bind(f"\0{name}-{core}")  # a name without a file, gone with the process
         except OSError:
             claim.close()
             continue

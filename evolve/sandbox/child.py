@@ -149,10 +149,10 @@ class Child:
         self._ending = Ending(*self._sandbox.wait(), by_itself)
 
     def _write(self, frame: bytes) -> None:
-        view = memoryview(frame)
         try:
-            while view:
-                view = view[os.write(self._requests, view) :]
+            sent = os.write(self._requests, frame)
+            while sent < len(frame):
+                sent += os.write(self._requests, memoryview(frame)[sent:])
         except BrokenPipeError:  # it has ended or reads no more; it may have said why
             if not _readable(self._replies, _LINGER_SECONDS):
                 raise self._death() from None

@@ -89,9 +89,9 @@ class _Channel:
         return chunk
 
     def write(self, frame: bytes) -> None:
-        view = memoryview(frame)
-        while view:
-            view = view[os.write(self._replies, view) :]
+        sent = os.write(self._replies, frame)
+        while sent < len(frame):
+            sent += os.write(self._replies, memoryview(frame)[sent:])
 
     def fail(self, case: int | None, error: BaseException) -> NoReturn:
         """Reports an exception and ends the child."""

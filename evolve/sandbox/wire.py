@@ -26,7 +26,7 @@ ARRAY = 1
 DTYPES = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64")
 _ARRAY_HEADER = struct.Struct("<BB")
 _SMALL_BYTES = 64 << 10
-"""Bodies up to this length are not worth counting containers in."""
+"""Bodies up to this length need no limits but msgpack's own: no more items than bytes."""
 
 
 class WireError(ValueError):
@@ -58,7 +58,7 @@ def unpack(body: bytes | memoryview, *, trusted: bool = False) -> Any:
     Raises:
         WireError: it is not msgpack, nests too deeply, holds too many containers or an unknown extension.
     """
-    limits = {} if trusted else _limits(len(body))
+    limits = {} if trusted or len(body) <= _SMALL_BYTES else _limits()
     try:
         return msgpack.unpackb(body, strict_map_key=False, ext_hook=_extension, **limits)
     except WireError:
@@ -69,11 +69,14 @@ def unpack(body: bytes | memoryview, *, trusted: bool = False) -> Any:
         raise WireError("what is not plain data") from None
 
 
-def _limits(size: int) -> dict[str, Any]:
-    limits: dict[str, Any] = {"max_array_len": min(size, MAX_ITEMS), "max_map_len": min(size, MAX_ITEMS)}
-    if size > _SMALL_BYTES:
-        limits["list_hook"] = limits["object_hook"] = _Counter()
-    return limits
+def _limits() -> dict[str, Any]:
+    counter = _Counter()
+    return {
+        "max_array_len": MAX_ITEMS,
+        "max_map_len": MAX_ITEMS,
+        "list_hook": counter,
+        "object_hook": counter,
+    }
 
 
 class _Counter:

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import time
 from pathlib import Path
 
@@ -133,16 +132,21 @@ def test_whatever_a_problem_raises_the_future_raises(tmp_path):
 
 
 def test_no_two_workers_are_on_one_core_and_the_last_has_none():
-    cores = os.sched_getaffinity(0)
+    cores, mine = os.sched_getaffinity(0), f"test-{os.getpid()}"
+    held, places = [], []
     try:
-        claims = [claim_core() for _ in range(len(cores) + 1)]
-        held = [claim for claim in claims if claim is not None]
-        assert claims[-1] is None
-        assert len({claim.getsockname() for claim in held}) == len(held)
-        for claim in held:
-            claim.close()
-        again = claim_core()
-        assert isinstance(again, socket.socket)
-        again.close()
+        for _ in cores:
+            os.sched_setaffinity(0, cores)  # as a new worker has it
+            held.append(claim_core(mine))
+            places.append(os.sched_getaffinity(0))
+        assert sorted(places, key=min) == [{core} for core in sorted(cores)]
+        os.sched_setaffinity(0, cores)
+        assert claim_core(mine) is None
+        assert os.sched_getaffinity(0) == cores
+        held.pop(0).close()
+        held.append(claim_core(mine))
+        assert os.sched_getaffinity(0) == places[0]
     finally:
         os.sched_setaffinity(0, cores)
+        for claim in held:
+            claim.close()
