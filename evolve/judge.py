@@ -41,7 +41,6 @@ class Measurement:
     metrics: dict[int, Mapping[str, float]] = field(default_factory=dict)
     cpu_seconds: float = 0.0
     calls: int = 0
-    printed: str = ""
 
 
 class Judge:
@@ -115,8 +114,7 @@ class Judge:
                 where = f"{self._cases.labels[lane[failure.case]]}: "
             measured.verdict, measured.message = failure.verdict, where + failure.message
         finally:
-            printed = child.close()
-            measured.printed = measured.printed or printed
+            child.close()
             measured.cpu_seconds += child.usage.cpu_seconds
 
     def _evaluation(self, measured: Measurement, reference: list[float], *, confirmed: bool) -> Evaluation:
