@@ -3,7 +3,6 @@
 import ast
 import re
 from collections.abc import Mapping
-from itertools import pairwise
 from types import UnionType
 
 from evolve.proposers.anatomy import Site
@@ -28,7 +27,6 @@ from evolve.proposers.splice import (
 _COMMENT = re.compile(rb"#[^\r\n]*")
 _COMPARISON = re.compile(rb"<=|>=|==|!=|<|>|is\s+not\b|not\s+in\b|\bis\b|\bin\b")
 _ARITHMETIC = re.compile(rb"//|\*\*|[-+*/%]")
-_CONNECTIVE = re.compile(r"\b(and|or)\b")
 _OTHER_COMPARISONS = {
     "<": ("<=", "<=", ">"),
     "<=": ("<", "<", ">="),
@@ -106,21 +104,6 @@ def _swapped(
     new = material.rng.choice(others[old])
     line = f"line {left.end_lineno}: `{old}` becomes `{new}`"
     return Edit(begin + found.start(), begin + found.end(), new, line)
-
-
-def connective(material: Material) -> Edit | None:
-    """Turns `and` into `or`, or the reverse."""
-    site = _chosen(material, Kind.BOOLEAN, ast.BoolOp)
-    if site is None:
-        return None
-    assert isinstance(site.node, ast.BoolOp)
-    binding, word = (OR, "or") if isinstance(site.node.op, ast.And) else (AND, "and")
-    text, position, pieces = material.policy.text, material.policy.text.start(site.node), []
-    for left, right in pairwise(site.node.values):
-        gap = text.slice(text.end(left), text.start(right))
-        pieces += [text.slice(position, text.end(left)), _CONNECTIVE.sub(word, gap, count=1)]
-        position = text.start(right)
-    return _put(material, site, "".join([*pieces, text.slice(position, text.end(site.node))]), binding)
 
 
 def negate(material: Material) -> Edit | None:

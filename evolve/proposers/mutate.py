@@ -18,7 +18,6 @@ OPERATORS: tuple[tuple[Operator, float], ...] = (
     (expressions.constant, 2.0),
     (expressions.comparison, 1.5),
     (expressions.arithmetic, 0.5),
-    (expressions.connective, 0.5),
     (expressions.negate, 0.5),
     (expressions.condition, 1.5),
     (expressions.term, 3.0),
