@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from evolve import catalog, finalists, loop
-from evolve.archives.elite import Elite
+from evolve.archives.lineages import Lineages
 from evolve.budget import Budget, Limit
 from evolve.executors import Executor
 from evolve.executors.local import LocalExecutor, default_workers
@@ -77,7 +77,7 @@ def _search(
     """Returns whether the proposers still have something to offer."""
     baselines = problem.baselines()
     arms = (Arm(Mutate(), MUTATE_WEIGHT), Arm(Tune(), TUNE_WEIGHT))
-    searching = Search(baselines, arms, Elite(), journal.header.seed)
+    searching = Search(baselines, arms, Lineages(), journal.header.seed)
 
     def told(candidate: Candidate) -> None:
         if candidate.number < len(baselines):

@@ -20,7 +20,7 @@ from pathlib import Path
 import msgpack
 
 from evolve import catalog, loop
-from evolve.archives.elite import Elite
+from evolve.archives.lineages import Lineages
 from evolve.budget import Budget, Limit
 from evolve.cases import split_cases
 from evolve.executors import Task
@@ -108,7 +108,7 @@ def framework_cost(candidates: int = 400) -> Row:
             judge = Judge(split_cases(problem, "train"), sandbox)
             judge.reference()
             started = _cpu_seconds() - before  # the zygote's start is in neither: it is reaped at the end
-            search = Search(problem.baselines(), [Arm(Mutate(), 1.0)], Elite(), seed=0)
+            search = Search(problem.baselines(), [Arm(Mutate(), 1.0)], Lineages(), seed=0)
             loop.run(search, Inline(judge), journal, Budget(Limit(candidates), time.monotonic), warm_up=1)
         zygote_start = _zygote_start_seconds()
         cost = 1e3 * (_cpu_seconds() - before - started - zygote_start) / candidates

@@ -33,7 +33,7 @@ class Discovery:
     def row(self) -> tuple[str, ...]:
         found, best = (
             self.verified["standings"][-1],
-            max(self.verified["duels"][1:], key=lambda d: -d["interval"]["mean"]),
+            min(self.verified["duels"], key=lambda duel: duel["interval"]["mean"]),
         )
         interval = best["interval"]
         return (

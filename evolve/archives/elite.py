@@ -1,12 +1,14 @@
 """One bounded elite: the best candidates, no two of which behave alike."""
 
-import math
 from bisect import insort
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from random import Random
 
 from evolve.types import Candidate
+
+TIREDNESS = 0.3
+"""Ranks that a member loses in a tournament with every time it was built on."""
 
 
 class Elite:
@@ -37,18 +39,28 @@ class Elite:
             if len(twin.proposal.source) <= len(candidate.proposal.source):
                 return False
             self._members.remove(twin)
-        insort(self._members, candidate, key=_standing)
+        insort(self._members, candidate, key=standing)
         self._by_behaviour[_behaviour(candidate)] = candidate
-        return self._shed() is not candidate
+        self.shrink(self._capacity)
+        return _behaviour(candidate) in self._by_behaviour
+
+    def shrink(self, capacity: int) -> None:
+        """Holds at most ``capacity`` members from now on: the worst leave, and their uses are forgotten."""
+        self._capacity = capacity
+        for leaving in self._members[capacity:]:
+            del self._by_behaviour[_behaviour(leaving)]
+        del self._members[capacity:]
+        self._uses = Counter({member.number: self._uses[member.number] for member in self._members})
+
+    def uses(self, member: Candidate) -> int:
+        """Returns how often a member was built on."""
+        return self._uses[member.number]
 
     def parent(self, rng: Random) -> Candidate:
-        if not self._members:
-            raise LookupError("an empty archive has no parent to offer")
-        return rng.choices(self._members, [self._appeal(rank) for rank in range(len(self._members))])[0]
+        return tournament(self._members, [self.uses(member) for member in self._members], rng)
 
     def inspirations(self, parent: Candidate, count: int, rng: Random) -> list[Candidate]:
-        others = [member for member in self._members if member.number != parent.number]
-        return rng.sample(others, min(count, len(others)))
+        return others(self._members, parent, count, rng)
 
     def __iter__(self) -> Iterator[Candidate]:
         return iter(self._members)
@@ -56,20 +68,27 @@ class Elite:
     def __len__(self) -> int:
         return len(self._members)
 
-    def _shed(self) -> Candidate | None:
-        """Lets the worst go when there are too many, and forgets the uses of those that left."""
-        worst = self._members.pop() if len(self._members) > self._capacity else None
-        if worst is not None:
-            del self._by_behaviour[_behaviour(worst)]
-        self._uses = Counter({member.number: self._uses[member.number] for member in self._members})
-        return worst
 
-    def _appeal(self, rank: int) -> float:
-        """Falls with the rank and, slowly, with every use."""
-        return math.exp(-4.0 * rank / self._capacity) / math.sqrt(1 + self._uses[self._members[rank].number])
+def tournament(members: Sequence[Candidate], uses: Sequence[int], rng: Random) -> Candidate:
+    """Returns the better of two members drawn at random; ``members`` stand best first.
+
+    Raises:
+        LookupError: there are none.
+    """
+    if not members:
+        raise LookupError("an empty archive has no parent to offer")
+    drawn = rng.randrange(len(members)), rng.randrange(len(members))
+    return members[min(drawn, key=lambda rank: rank + TIREDNESS * uses[rank])]
 
 
-def _standing(candidate: Candidate) -> tuple[float, int]:
+def others(members: Sequence[Candidate], parent: Candidate, count: int, rng: Random) -> list[Candidate]:
+    """Returns up to ``count`` members besides the parent, each once."""
+    besides = [member for member in members if member.number != parent.number]
+    return rng.sample(besides, min(count, len(besides)))
+
+
+def standing(candidate: Candidate) -> tuple[float, int]:
+    """Orders candidates: the best first, of equals the earliest."""
     return -candidate.score, candidate.number
 
 
