@@ -9,7 +9,7 @@ import numpy as np
 from evaluators.spot.optimum import optimum
 from evaluators.spot.simulator import HOUR, ON_DEMAND_PRICE, Case, dollars, metrics, run, validate
 from evolve.problem import Problem, Simulation, Split
-from evolve.types import EvolveError
+from evolve.types import EvolveError, Limits
 from workloads.spot_traces import TraceError, Window, availability, draw_pool, read_windows
 
 TICK = 600
@@ -50,6 +50,7 @@ class Spot(Problem):
 
     objective: ClassVar[str] = "cost"
     direction = "minimize"
+    limits = Limits(cpu_seconds=5, wall_seconds=30, call_seconds=2, memory_mib=256)
 
     def cases(self, split: Split) -> list[Case]:
         """Returns 48 (test: 120) cases; every setting meets every level of scarcity once."""
