@@ -6,10 +6,10 @@ from random import Random
 
 from evolve import normal
 from evolve.archives import Archive
-from evolve.proposers import expressions, statements
-from evolve.proposers.anatomy import Anatomy, signatures
-from evolve.proposers.material import Material
-from evolve.proposers.splice import Edit
+from evolve.proposers.syntax import expressions, statements
+from evolve.proposers.syntax.anatomy import Anatomy, signatures
+from evolve.proposers.syntax.material import Material
+from evolve.proposers.syntax.splice import Edit
 from evolve.types import Candidate, Proposal, Verdict
 
 Operator = Callable[[Material], Edit | None]

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from evolve import normal
 from evolve.archives import Archive
-from evolve.proposers.constants import number, tunable, written
-from evolve.proposers.splice import ATOM, SIGN, Text, floor
+from evolve.proposers.syntax.constants import number, tunable, written
+from evolve.proposers.syntax.splice import ATOM, SIGN, Text, floor
 from evolve.types import Candidate, Proposal
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import pytest
 from policies import OTHER, POLICIES, REFERENCE, Few, baseline, decisions, failed
 
 from evolve import normal
-from evolve.proposers.anatomy import Anatomy
-from evolve.proposers.material import Material
 from evolve.proposers.mutate import OPERATORS, Mutate, accepted
+from evolve.proposers.syntax.anatomy import Anatomy
+from evolve.proposers.syntax.material import Material
 
 
 def told(*sources):

@@ -56,7 +56,7 @@ ATTACKS = {
     "reads a file by openat": "return call(257, -100, b'/etc/passwd', 0, 0)",
     "reads a file by openat2": "return call(437, -100, b'/etc/passwd', (ctypes.c_uint64 * 3)(), 24)",
     "reads the environment of its parent": "return call(2, f'/proc/{os.getppid()}/environ'.encode(), 0)",
-    "reads a file through /proc/self/root": "return call(2, b'/proc/self/root/etc/passwd', 0)",
+    "reads a file through /proc/self/root": "return call(2, b'/proc/self/root' b'/etc/passwd', 0)",
     "looks a file up": "return len(os.stat('/etc/passwd'))",
     "looks a file up by statx": "return call(332, -100, b'/etc/passwd', 0, 4095, ctypes.create_string_buffer(512))",
     "lists a folder": "return len(os.listdir('/'))",

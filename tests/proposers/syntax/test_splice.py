@@ -6,8 +6,8 @@ import itertools
 
 import pytest
 
-from evolve.proposers.anatomy import Anatomy
-from evolve.proposers.splice import Text, precedence
+from evolve.proposers.syntax.anatomy import Anatomy
+from evolve.proposers.syntax.splice import Text, precedence
 
 PARTS = [
     *("x", "-x", "x + y", "x * y", "x ** y", "x < y", "not x", "x and y", "x or y", "x if y else z", "f(x)", "x | y"),

@@ -5,11 +5,11 @@ import re
 from collections.abc import Mapping
 from types import UnionType
 
-from evolve.proposers.anatomy import Site
-from evolve.proposers.constants import number, written
-from evolve.proposers.kinds import Kind, kind, label
-from evolve.proposers.material import Expression, Material, role_of
-from evolve.proposers.splice import (
+from evolve.proposers.syntax.anatomy import Site
+from evolve.proposers.syntax.constants import number, written
+from evolve.proposers.syntax.kinds import Kind, kind, label
+from evolve.proposers.syntax.material import Expression, Material, role_of
+from evolve.proposers.syntax.splice import (
     AND,
     ATOM,
     CONDITIONAL,

@@ -8,11 +8,11 @@ from functools import cached_property
 from random import Random
 from typing import NamedTuple
 
-from evolve.proposers import donors
-from evolve.proposers.anatomy import Anatomy, Function, Place, Reference, Site
-from evolve.proposers.constants import written
-from evolve.proposers.kinds import Kind, label
-from evolve.proposers.splice import ATOM, COMPARISON, NOT, PRODUCT, SUM, wrapped
+from evolve.proposers.syntax import donors
+from evolve.proposers.syntax.anatomy import Anatomy, Function, Place, Reference, Site
+from evolve.proposers.syntax.constants import written
+from evolve.proposers.syntax.kinds import Kind, label
+from evolve.proposers.syntax.splice import ATOM, COMPARISON, NOT, PRODUCT, SUM, wrapped
 
 COMPARISONS = ("<", "<=", ">", ">=")
 _ROOT = re.compile(r"\w+")

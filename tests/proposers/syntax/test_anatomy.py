@@ -6,10 +6,10 @@ from random import Random
 import pytest
 
 from evolve import normal
-from evolve.proposers import donors
-from evolve.proposers.anatomy import Anatomy
-from evolve.proposers.kinds import Kind
-from evolve.proposers.material import Material
+from evolve.proposers.syntax import donors
+from evolve.proposers.syntax.anatomy import Anatomy
+from evolve.proposers.syntax.kinds import Kind
+from evolve.proposers.syntax.material import Material
 
 SCOPES = """
 LIMIT = 3

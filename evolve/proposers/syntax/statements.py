@@ -3,12 +3,12 @@
 import ast
 from collections.abc import Callable
 
-from evolve.proposers import donors
-from evolve.proposers.anatomy import Anatomy, Place
-from evolve.proposers.kinds import Kind
-from evolve.proposers.material import Expression, Material
-from evolve.proposers.scope import leaves, names_in, stored
-from evolve.proposers.splice import ATOM, OR, Edit, short
+from evolve.proposers.syntax import donors
+from evolve.proposers.syntax.anatomy import Anatomy, Place
+from evolve.proposers.syntax.kinds import Kind
+from evolve.proposers.syntax.material import Expression, Material
+from evolve.proposers.syntax.scope import leaves, names_in, stored
+from evolve.proposers.syntax.splice import ATOM, OR, Edit, short
 
 _FIXED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, ast.Global, ast.Nonlocal)
 _STEP = "    "

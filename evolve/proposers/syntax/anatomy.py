@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from evolve import normal
-from evolve.proposers.constants import number, tunable
-from evolve.proposers.kinds import Kind, infer, kind, label
-from evolve.proposers.scope import bound_by, certain, definitions, introduced, names_in, stored
-from evolve.proposers.splice import Edit, Text, floor
+from evolve.proposers.syntax.constants import number, tunable
+from evolve.proposers.syntax.kinds import Kind, infer, kind, label
+from evolve.proposers.syntax.scope import bound_by, certain, definitions, introduced, names_in, stored
+from evolve.proposers.syntax.splice import Edit, Text, floor
 
 _NO_NAMES: frozenset[str] = frozenset()
 

@@ -5,10 +5,10 @@ import builtins
 import copy
 import re
 
-from evolve.proposers.anatomy import Anatomy, Function, Place, Site
-from evolve.proposers.kinds import label
-from evolve.proposers.scope import names_in, stored
-from evolve.proposers.splice import precedence
+from evolve.proposers.syntax.anatomy import Anatomy, Function, Place, Site
+from evolve.proposers.syntax.kinds import label
+from evolve.proposers.syntax.scope import names_in, stored
+from evolve.proposers.syntax.splice import precedence
 
 _BUILTINS = frozenset(dir(builtins))
 _DEEPEST = 4  # definitions within definitions
