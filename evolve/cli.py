@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status."""
-    options = command_line.parser().parse_args(arguments)
+    options = command_line.parse(arguments)
     logging.basicConfig(format="%(levelname)s: %(message)s")
     try:
         status = _COMMANDS[options.command](options)

@@ -1,8 +1,23 @@
 """The words of the command line; ``cli`` does what they say."""
 
 import argparse
+import difflib
 import math
+from collections.abc import Sequence
 from pathlib import Path
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Returns what a command line says; wrong use ends the process with status 2 and a message."""
+    whole = parser()
+    options, unknown = whole.parse_known_args(arguments)
+    if unknown:
+        used: argparse.ArgumentParser = options.parser
+        known = [name for action in used._actions for name in action.option_strings]  # argparse lists them nowhere else
+        close = difflib.get_close_matches(unknown[0].partition("=")[0], known, 1)
+        hint = f"did you mean {close[0]}?" if close else f"`{used.prog} --help` lists what it takes"
+        used.error(f"unknown argument {unknown[0]}; {hint}")
+    return options
 
 
 def parser() -> argparse.ArgumentParser:
@@ -15,6 +30,7 @@ def parser() -> argparse.ArgumentParser:
     def command(name: str, about: str, *, table: bool = True) -> argparse.ArgumentParser:
         about_sentence = about[0].upper() + about[1:] + "."
         added = commands.add_parser(name, help=about, description=about_sentence, allow_abbrev=False)
+        added.set_defaults(parser=added)
         if table:
             added.add_argument("--json", action="store_true", help="print JSON instead of text")
         return added

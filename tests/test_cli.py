@@ -451,3 +451,10 @@ def test_a_run_in_a_folder_that_cannot_be_written_to_can_be_read(evolve, home, t
     copy = copied(home, tmp_path)
     copy.chmod(0o500)
     assert evolve("show", copy)[0] == 0
+
+
+def test_an_unknown_option_is_answered_with_the_nearest_known_one(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["run", "spot", "--evaluation", "3"])
+    assert ended.value.code == 2
+    assert "unknown argument --evaluation; did you mean --evaluations?" in capsys.readouterr().err
