@@ -21,8 +21,9 @@ class CaseSet:
             raise ProblemError(f"{problem.name}: the case set {name!r} is empty")
         self.problem, self.name, self.cases = problem, name, list(cases)
         with blaming(problem, "label"):
-            self.labels = [problem.label(case) or f"{name} {index}" for index, case in enumerate(self.cases)]
-        self.seeds = [_seed(problem.name, name, index) for index in range(len(self.cases))]
+            self.labels = [str(problem.label(case) or f"{name} {index}") for index, case in enumerate(self.cases)]
+        # The same for every case: seeds of their own would tell a policy which case it is judged on.
+        self.seeds = [_seed(problem.name)] * len(self.cases)
 
     def __len__(self) -> int:
         return len(self.cases)
@@ -31,7 +32,9 @@ class CaseSet:
     def stretches(self) -> list[Hashable]:
         """The independent stretch of data that each case belongs to; a case of its own by default."""
         with blaming(self.problem, "stretch"):
-            return [_or(self.problem.stretch(case), ("case", i)) for i, case in enumerate(self.cases)]
+            found = [_or(self.problem.stretch(case), ("case", i)) for i, case in enumerate(self.cases)]
+            set(found)  # they must be hashable
+        return found
 
     @cached_property
     def bounds(self) -> list[float] | None:
@@ -55,7 +58,7 @@ class CaseSet:
         for index, case in enumerate(self.cases):
             with blaming(self.problem, "trace"):
                 trace = _or(self.problem.trace(case), ("case", index))
-            lane = used.get(trace, 0)
+                lane = used.get(trace, 0)
             used[trace] = lane + 1
             if lane == len(lanes):
                 lanes.append([])
@@ -77,7 +80,7 @@ def named_cases(problem: Problem, name: str) -> CaseSet:
         EvolveError: neither a set nor a file of that name.
     """
     with blaming(problem, "case_sets"):
-        sets = problem.case_sets()
+        sets = {known: list(cases) for known, cases in problem.case_sets().items()}
     if name in sets:
         return CaseSet(problem, name, sets[name])
     if Path(name).is_file():
@@ -96,15 +99,20 @@ def blaming(problem: Problem, method: str) -> Iterator[None]:
     except EvolveError:
         raise
     except Exception as error:
-        *_, place = traceback.extract_tb(error.__traceback__)
-        where = f"{Path(place.filename).name}, line {place.lineno}"
-        raise ProblemError(f"{problem.name}: `{method}` failed: {type(error).__name__}: {error} ({where})") from error
+        said = f"{type(error).__name__}: {error} ({place(error)})"
+        raise ProblemError(f"{problem.name}: `{method}` failed: {said}") from error
+
+
+def place(error: Exception) -> str:
+    """Returns the file and line that an exception was raised at."""
+    *_, last = traceback.extract_tb(error.__traceback__)
+    return f"{Path(last.filename).name}, line {last.lineno}"
 
 
 def _or(value: Hashable | None, default: Hashable) -> Hashable:
     return default if value is None else value
 
 
-def _seed(problem: str, name: str, index: int) -> int:
-    digest = hashlib.sha256(f"{problem}\0{name}\0{index}".encode()).digest()
+def _seed(problem: str) -> int:
+    digest = hashlib.sha256(problem.encode()).digest()
     return int.from_bytes(digest[:7], "big")

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 from evolve.problem import Problem, ProblemError
-from evolve.types import EvolveError
+from evolve.types import EvolveError, Limits
 
 
 def names() -> list[str]:
@@ -36,9 +36,9 @@ def load(spec: str) -> Problem:
         module = _imported(None, path)
     else:
         raise EvolveError(f"no problem {spec!r}; {_nearest(spec)}there are: {', '.join(names())}, or give a .py file")
-    problem = _only_problem(module, path)()
+    problem = _made(_only_problem(module, path), path)
     problem.path = path.resolve()
-    problem.name = path.parent.name if path.name == "problem.py" else path.stem
+    problem.name = problem.path.parent.name if path.name == "problem.py" else path.stem
     _check(problem)
     return problem
 
@@ -73,6 +73,8 @@ def _home() -> Path:
 
 
 def _nearest(name: str) -> str:
+    if Path(f"{name}.py").is_file():
+        return f"did you mean {name}.py? "
     close = difflib.get_close_matches(name, names(), 1)
     return f"did you mean {close[0]!r}? " if close else ""
 
@@ -113,16 +115,34 @@ def _only_problem(module: ModuleType, path: Path) -> type[Problem]:
     return found[0]
 
 
+def _made(kind: type[Problem], path: Path) -> Problem:
+    try:
+        return kind()
+    except Exception as error:  # a user's class may raise anything
+        raise ProblemError(f"cannot make {kind.__name__} of {path}: {type(error).__name__}: {error}") from error
+
+
 def _check(problem: Problem) -> None:
-    if not isinstance(getattr(problem, "objective", None), str):
-        raise ProblemError(f"{problem.name}: set `objective` to the name of the metric that counts")
-    if problem.direction not in ("minimize", "maximize"):
-        raise ProblemError(f"{problem.name}: `direction` is {problem.direction!r}; it must be minimize or maximize")
-    if not isinstance(problem.imports, tuple):
-        raise ProblemError(f"{problem.name}: `imports` is {problem.imports!r}; it must be a tuple of module names")
-    if not problem.floor >= 0:
-        raise ProblemError(f"{problem.name}: `floor` is {problem.floor!r}; it must not be negative")
-    if not inspect.isgeneratorfunction(problem.simulate):
-        raise ProblemError(f"{problem.name}: `simulate` must be a generator that yields each Call")
-    if not (problem.__doc__ and problem.__doc__.strip()) or type(problem).__doc__ is Problem.__doc__:
-        raise ProblemError(f"{problem.name}: give the class a docstring that says what to write")
+    """Refuses what a problem says wrongly of itself, before anything is judged."""
+    limits, floor = problem.limits, problem.floor
+    texts = isinstance(problem.imports, tuple) and all(isinstance(name, str) for name in problem.imports)
+    for fine, what in (
+        (isinstance(getattr(problem, "objective", None), str), "set `objective` to the name of the metric that counts"),
+        (
+            problem.direction in ("minimize", "maximize"),
+            f"`direction` is {problem.direction!r}; say minimize or maximize",
+        ),
+        (isinstance(problem.reference, str), "`reference` must be the source of a policy, as text"),
+        (texts, f"`imports` is {problem.imports!r}; it must be a tuple of module names"),
+        (isinstance(limits, Limits), f"`limits` is {limits!r}; it must be evolve.Limits(...)"),
+        (type(floor) in (int, float) and floor >= 0, f"`floor` is {floor!r}; it must be a number of at least 0"),
+        (inspect.isgeneratorfunction(problem.simulate), "`simulate` must be a generator that yields each Call"),
+        (_has_text(problem), "give the class a docstring that says what to write"),
+    ):
+        if not fine:
+            raise ProblemError(f"{problem.name}: {what}")
+
+
+def _has_text(problem: Problem) -> bool:
+    text = type(problem).__doc__
+    return bool(text and text.strip()) and text is not Problem.__doc__

@@ -10,6 +10,7 @@ import os
 import shlex
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,7 +43,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough
         print("\nevolve: interrupted", file=sys.stderr)
         return 1
+    except Exception as error:  # noqa: BLE001 - the last place where it can be said in a line
+        print(f"evolve: a bug, of evolve or of the problem's file: {_traced(error)}", file=sys.stderr)
+        return 1
     return status
+
+
+def _traced(error: Exception) -> str:
+    *_, last = traceback.extract_tb(error.__traceback__)
+    return f"{type(error).__name__}: {error} ({last.filename}, line {last.lineno}, in {last.name})"
 
 
 def _problems(options: argparse.Namespace) -> int:

@@ -1,27 +1,53 @@
-"""The finalists of a run: they lead on train, and validation cases choose the best among them."""
+"""The finalists of a run: different designs that lead on train; validation cases choose the best among them."""
+
+from collections import Counter
 
 from evolve.executors import Executor, Task
 from evolve.journal import Journal
 from evolve.types import EvolveError, Proposal
 
-FINALISTS = 8
+FINALISTS = 12
+OF_A_LINEAGE = 4
+"""Finalists that may descend from one baseline: what wins on train by a hair need not win elsewhere."""
+
+CONSIDERED = 1000
 
 
 def finalists(journal: Journal) -> list[int]:
-    """Returns the candidates that lead on train, and the best baseline: a search may have found nothing better.
+    """Returns the candidates that lead on train, no two of which behave alike there, and the best baseline.
 
     Raises:
         EvolveError: no candidate has a score.
     """
-    numbers = journal.top(FINALISTS)
+    numbers = journal.top(CONSIDERED)
     if not numbers:
         raise EvolveError("no candidate of this run has a score yet; run it longer")
-    baseline = journal.best_baseline()
-    return numbers if baseline is None or baseline in numbers else [*numbers, baseline]
+    chosen = _different(journal, numbers)
+    baseline = journal.best_baseline()  # a search may have found nothing better
+    return chosen if baseline is None or baseline in chosen else [*chosen, baseline]
+
+
+def _different(journal: Journal, numbers: list[int]) -> list[int]:
+    """Returns the first few candidates of different behaviour, so many of each lineage."""
+    roots = journal.roots()
+    taken: Counter[int] = Counter()
+    behaviours: set[tuple[float, ...]] = set()
+    chosen: list[int] = []
+    for number in numbers:
+        if len(chosen) == FINALISTS:
+            break
+        if taken[roots[number]] < OF_A_LINEAGE:
+            evaluation = journal.evaluation(number)
+            behaviour = () if evaluation is None else tuple(result.ratio for result in evaluation.cases)
+            if behaviour not in behaviours:
+                behaviours.add(behaviour)
+                taken[roots[number]] += 1
+                chosen.append(number)
+    return chosen
 
 
 def choose(journal: Journal, executor: Executor) -> int:
-    """Judges the finalists on validation, a child for each case, and returns the best.
+    """Judges the finalists on validation, confirmed with a child for each case, and returns the best.
 
     What the journal holds is not judged again.
 
@@ -29,7 +55,7 @@ def choose(journal: Journal, executor: Executor) -> int:
         EvolveError: no candidate has a score.
     """
     waiting = {
-        number: executor.submit(Task(proposal(journal, number).source, cases="validation", isolated=True))
+        number: executor.submit(Task(proposal(journal, number).source, 0.0, "validation"))
         for number in finalists(journal)
         if journal.evaluation(number, "validation") is None
     }

@@ -186,6 +186,15 @@ class Journal:
         )
         return [number for (number,) in self._all(query, count)]
 
+    def roots(self) -> dict[int, int]:
+        """Returns for each candidate the baseline that it descends from, by first parents."""
+        roots: dict[int, int] = {}
+        for number, packed in self._all("SELECT number, parents FROM proposals ORDER BY number"):
+            with self._explained():
+                parents = rows.parents(packed)
+                roots[number] = roots[parents[0]] if parents else number
+        return roots
+
     def best_baseline(self) -> int | None:
         """Returns the number of the baseline with the best score on train."""
         row = self._one(

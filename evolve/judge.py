@@ -8,18 +8,18 @@ into the simulation, and counts only through the simulation's own metrics.
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from numbers import Real
 from typing import Any
 
-from evolve.cases import CaseSet
+from evolve.cases import CaseSet, place
 from evolve.decision import check
 from evolve.problem import Call, InvalidDecision, Problem, ProblemError, Simulation
 from evolve.sandbox import Child, PolicyFailure, Sandbox, WireError, wire
 from evolve.sandbox.failure import printable
 from evolve.statistics import geometric_mean, ratio
-from evolve.types import CaseResult, Evaluation, Verdict
+from evolve.types import CaseResult, Evaluation, Limits, Verdict
 
 _log = logging.getLogger(__name__)
 
@@ -27,6 +27,9 @@ WAVES = (4, 8)
 """Sizes of the first waves of a child's cases; the rest is one wave.  A failure ends the waves."""
 
 WORST_CASES = 3
+
+_LEAST_SECONDS = 1e-3
+"""What is left of a limit that is used up: enough to be killed for."""
 
 SMALLEST, LARGEST = 1e-100, 1e100
 """What an objective may be, so that ratios of two are finite."""
@@ -40,6 +43,7 @@ class Measurement:
     message: str = ""
     metrics: dict[int, Mapping[str, float]] = field(default_factory=dict)
     cpu_seconds: float = 0.0
+    waited_seconds: float = 0.0
     calls: int = 0
 
 
@@ -50,20 +54,20 @@ class Judge:
         self._cases, self._problem, self._sandbox = cases, cases.problem, sandbox
         self._reference: list[float] | None = None
 
-    def evaluate(self, source: str, *, confirm_above: float = math.inf, isolated: bool = False) -> Evaluation:
+    def evaluate(self, source: str, *, confirm_above: float = math.inf) -> Evaluation:
         """Returns the verdict on a policy and, if it is OK, its score.
 
         A score above ``confirm_above`` counts only if a second run, one child per case in reverse
-        order, gives the same; ``isolated`` does that run alone.  Nothing that a policy does raises.
+        order, gives the same; above 0.0 is every score.  Nothing that a policy does raises.
 
         Raises:
             ProblemError: the problem is at fault, so no verdict would be fair.
             SandboxError: the sandbox is.
         """
         reference = self.reference()
-        measured = self.measure(source, isolated=isolated)
-        evaluation = self._evaluation(measured, reference, confirmed=isolated)
-        if evaluation.score is None or evaluation.score <= confirm_above or isolated:
+        measured = self.measure(source)
+        evaluation = self._evaluation(measured, reference, confirmed=False)
+        if evaluation.score is None or evaluation.score <= confirm_above:
             return evaluation
         again = self.measure(source, isolated=True)
         again.cpu_seconds += measured.cpu_seconds
@@ -103,7 +107,7 @@ class Judge:
 
     def _run_lane(self, source: str, lane: Sequence[int], measured: Measurement) -> None:
         """Judges cases that may share a child; notes a failure and leaves the rest."""
-        child = Child(self._sandbox, self._problem.limits)
+        child = Child(self._sandbox, self._limits_left(measured))
         try:
             child.load(source, [self._cases.seeds[index] for index in lane])
             for wave in _waves(lane):
@@ -116,6 +120,14 @@ class Judge:
         finally:
             child.close()
             measured.cpu_seconds += child.usage.cpu_seconds
+            measured.waited_seconds += child.waited_seconds
+
+    def _limits_left(self, measured: Measurement) -> Limits:
+        """Returns what a policy may still use after what it has used on the cases before."""
+        limits = self._problem.limits
+        cpu = max(limits.cpu_seconds - measured.cpu_seconds, _LEAST_SECONDS)
+        wall = max(limits.wall_seconds - measured.waited_seconds, _LEAST_SECONDS)
+        return replace(limits, cpu_seconds=cpu, wall_seconds=wall)
 
     def _evaluation(self, measured: Measurement, reference: list[float], *, confirmed: bool) -> Evaluation:
         evaluation = partial(Evaluation, cpu_seconds=measured.cpu_seconds, calls=measured.calls, confirmed=confirmed)
@@ -206,7 +218,8 @@ class _Wave:
             self._finish(position, end.value, decided=False)
             return None
         except Exception as error:
-            raise self._fault(position, False, f"fails with {type(error).__name__}: {error}", error) from error
+            what = f"fails with {type(error).__name__}: {error} ({place(error)})"
+            raise self._fault(position, False, what, error) from error
         return _Running(position, simulation, self._call(position, call, decided=False))
 
     def _advance(self, step: _Running, decision: Any) -> bool:
@@ -220,7 +233,7 @@ class _Wave:
         except InvalidDecision as broken:
             raise PolicyFailure(Verdict.INVALID, printable(str(broken)), position) from None
         except Exception as error:
-            raise self._fault(position, True, f"fails with {type(error).__name__}", error) from error
+            raise self._fault(position, True, f"fails with {type(error).__name__} ({place(error)})", error) from error
         step.call, step.decided = self._call(position, call, decided=True), True
         return True
 
@@ -228,7 +241,7 @@ class _Wave:
         try:
             return check(decision, step.call.returns)
         except InvalidDecision as broken:
-            raise PolicyFailure(Verdict.INVALID, str(broken), step.position) from None
+            raise PolicyFailure(Verdict.INVALID, f"`{step.call.name}`: {broken}", step.position) from None
         except ProblemError as error:
             raise self._fault(step.position, step.decided, f"asks for {printable(str(error))}", error) from error
 
@@ -241,7 +254,7 @@ class _Wave:
         name = self._problem.objective
         if not isinstance(metrics, Mapping) or name not in metrics:
             raise self._fault(position, decided, f"does not return its metrics, {name!r} among them")
-        if not all(isinstance(value, Real) and math.isfinite(value) for value in metrics.values()):
+        if not all(map(_finite, metrics.values())):
             raise self._fault(position, decided, "returns a metric that is not a finite number")
         plain = {name: value if type(value) is int else float(value) for name, value in metrics.items()}
         value = objective(self._problem, plain)
@@ -261,6 +274,13 @@ class _Wave:
         return PolicyFailure(
             Verdict.INVALID, f"the decision provoked a bug of the problem: its simulator {what}", position
         )
+
+
+def _finite(value: Any) -> bool:
+    try:
+        return isinstance(value, Real) and math.isfinite(value)
+    except OverflowError:  # an integer beyond all floats
+        return False
 
 
 def _unfit(call: Call) -> WireError | None:

@@ -56,7 +56,9 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_run(run: argparse.ArgumentParser) -> None:
-    run.add_argument("problem", metavar="PROBLEM", help="a name from `evolve problems`, or a .py file")
+    run.add_argument(
+        "problem", metavar="PROBLEM", help="a name from `evolve problems`, a .py file, or a folder with a problem.py"
+    )
     run.add_argument(
         "--evaluations", type=_positive, metavar="N", help="stop after N evaluations (default 1000 without --minutes)"
     )
@@ -67,13 +69,17 @@ def _add_run(run: argparse.ArgumentParser) -> None:
 
 
 def _add_score(score: argparse.ArgumentParser) -> None:
-    score.add_argument("problem", metavar="PROBLEM", help="a name from `evolve problems`, or a .py file")
+    score.add_argument(
+        "problem", metavar="PROBLEM", help="a name from `evolve problems`, a .py file, or a folder with a problem.py"
+    )
     score.add_argument(
         "policies", nargs="*", metavar="POLICY", help="files or names of baselines (default: all baselines)"
     )
     which = score.add_mutually_exclusive_group()
     which.add_argument("--split", type=_open_split, help="train (default) or validation")
-    which.add_argument("--cases", metavar="NAME_OR_FILE", help="a named case set, or a file in a public format")
+    which.add_argument(
+        "--cases", type=_no_split, metavar="NAME_OR_FILE", help="a named case set, or a file in a public format"
+    )
     _add_workers(score)
 
 
@@ -96,6 +102,12 @@ def _minutes(text: str) -> float:
     if not 0 < minutes < math.inf:
         raise argparse.ArgumentTypeError(f"expected minutes above 0, got {text!r}")
     return minutes
+
+
+def _no_split(text: str) -> str:
+    if text in ("train", "validation", "test"):
+        raise argparse.ArgumentTypeError(f"{text} is a split; --split takes train or validation, and test is sealed")
+    return text
 
 
 def _open_split(text: str) -> str:

@@ -149,23 +149,39 @@ class Problem:
         raise EvolveError(f"{self.name} reads no case files; leave out --cases or name one of its case sets")
 
     def baselines(self) -> list[Baseline]:
-        """Returns the baselines, the reference first, then ``seeds/<problem>/*.py`` by name."""
-        seeds = {file.stem: file.read_text(encoding="utf-8") for file in self._seed_files()}
+        """Returns the baselines, the reference first, then the files of its seeds folder by name.
+
+        Raises:
+            ProblemError: there is no reference, or a file cannot be read.
+        """
+        seeds = {file.stem: _read(file) for file in self._seed_files()}
         if self.reference:
             seeds["reference"] = textwrap.dedent(self.reference).strip() + "\n"
         if "reference" not in seeds:
-            raise ProblemError(
-                f"{self.name} has no reference: set `reference` to its source or write seeds/{self.name}/reference.py"
-            )
+            file = "" if self.path is None else f", or write {self._seeds_folder(self.path) / 'reference.py'}"
+            raise ProblemError(f"{self.name} has no reference: set `reference` to its source{file}")
         names = ["reference", *sorted(seeds.keys() - {"reference"})]
         return [Baseline(name, seeds[name], first_line(seeds[name])) for name in names]
 
     def _seed_files(self) -> list[Path]:
-        if self.path is None:
-            return []
-        packaged = self.path.name == "problem.py"
-        root = self.path.parents[2] if packaged else self.path.parent
-        return sorted((root / "seeds" / self.name).glob("*.py"))
+        return [] if self.path is None else sorted(self._seeds_folder(self.path).glob("*.py"))
+
+    def _seeds_folder(self, path: Path) -> Path:
+        """Baselines of ``NAME.py`` lie in ``seeds/NAME/`` beside it, those of ``NAME/problem.py`` in ``NAME/seeds/``.
+
+        The package keeps all of them together in a ``seeds/`` beside its ``evaluators/``.
+        """
+        folder = path.parent
+        if path.name != "problem.py":
+            return folder / "seeds" / self.name
+        return folder.parents[1] / "seeds" / self.name if folder.parent.name == "evaluators" else folder / "seeds"
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProblemError(f"cannot read the baseline {file}: {error}") from error
 
 
 def first_line(source: str) -> str:

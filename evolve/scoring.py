@@ -23,7 +23,7 @@ def score(problem: Problem, policies: Sequence[str], cases: str, workers: int | 
     sources = {name: known[name] if name in known else _read(name, known) for name in policies or known}
     case_set = cases_of(problem, cases)
     with LocalExecutor(problem, min(len(sources), default_workers()) if workers is None else workers) as executor:
-        futures = [executor.submit(Task(source, cases=cases)) for source in sources.values()]
+        futures = [executor.submit(Task(source, 0.0, cases)) for source in sources.values()]
         return standings(problem, case_set, list(sources), [future.result() for future in futures])
 
 

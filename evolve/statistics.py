@@ -19,8 +19,8 @@ class Interval:
 
     @property
     def above_one(self) -> bool:
-        """Whether the interval excludes a ratio of one from below."""
-        return self.low > 1.0
+        """Whether the interval excludes one from below; a single stretch of data shows nothing."""
+        return self.low > 1.0 and self.stretches > 1
 
 
 def ratio(value: float, other: float, direction: Literal["minimize", "maximize"]) -> float:

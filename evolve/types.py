@@ -94,10 +94,10 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a policy may use: time and memory of one sandboxed child, and time for one message to it.
+    """What a policy may use in one pass over a set of cases, on one message, and of memory.
 
-    ``cpu_seconds`` is rounded up to whole seconds; ``wall_seconds`` counts only while the judge waits
-    for the child.  ``call_seconds`` bounds one message, which in lock-step carries a question for
+    ``cpu_seconds`` are rounded up to whole seconds; ``wall_seconds`` count only while the judge waits
+    for the policy.  ``call_seconds`` bounds one message, which in lock-step carries a question for
     several cases, and the loading of the policy.
     """
 

@@ -8,9 +8,11 @@ from evolve.cases import CaseSet, split_cases
 from evolve.executors import Executor, Task
 from evolve.finalists import choose, proposal
 from evolve.journal import Journal
-from evolve.problem import Problem
+from evolve.problem import Problem, ProblemError
 from evolve.statistics import Interval, gap_closed, paired_bootstrap
 from evolve.types import Evaluation
+
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class Verification:
 
 
 def verify(problem: Problem, journal: Journal, executor: Executor, secret: str) -> Verification:
-    """Judges the best candidate and every baseline on the sealed cases, one child for each case."""
+    """Judges the best candidate and every baseline on the sealed cases, confirmed with a child for each case."""
     best = choose(journal, executor)
     names = [baseline.name for baseline in problem.baselines()]
     numbers = [*range(len(names)), best]
@@ -107,20 +109,30 @@ def standings(
 
 
 def gap(problem: Problem, evaluation: Evaluation, bounds: Sequence[float] | None) -> float | None:
-    """Returns the share of the gap between reference and bound that a policy closes, on totals."""
+    """Returns the share of the gap between reference and bound that a policy closes, on totals.
+
+    Raises:
+        ProblemError: a bound is none.
+    """
     if bounds is None or evaluation.score is None:
         return None
-    return gap_closed(_reference(problem, evaluation), _own(problem, evaluation), bounds)
+    own, reference = _own(problem, evaluation), _reference(problem, evaluation)
+    sign = 1 if problem.direction == "minimize" else -1
+    for result, reached, base, bound in zip(evaluation.cases, own, reference, bounds, strict=True):
+        best = min(sign * reached, sign * base)
+        if best < sign * bound - _ROUNDING * abs(bound):
+            raise ProblemError(
+                f"{problem.name}: `bound` says that no policy reaches better than {bound:g} on {result.case}, but "
+                f"{sign * best:g} was reached; a bound must hold for every policy"
+            )
+    return gap_closed(reference, own, bounds)
 
 
 def _judge_sealed(journal: Journal, executor: Executor, secret: str, numbers: Sequence[int]) -> list[Evaluation]:
     """Returns the evaluation of each; the use of the sealed cases is noted before it happens."""
     sources = {number: proposal(journal, number).source for number in numbers}
     journal.record_sealed_use(_now(), numbers[-1], len(sources))
-    futures = {
-        number: executor.submit(Task(source, cases="test", secret=secret, isolated=True))
-        for number, source in sources.items()
-    }
+    futures = {number: executor.submit(Task(source, 0.0, "test", secret)) for number, source in sources.items()}
     for number, future in futures.items():
         journal.record(number, future.result(), journal.seconds(), "test")
     return [futures[number].result() for number in numbers]

@@ -93,9 +93,9 @@ BROKEN = {
     "imports what is not there": ("import no_such_module\n", "cannot import .*no_such_module"),
     "has no docstring": (TOY.replace('    """Write ``decide(x)``."""\n', ""), "docstring"),
     "has no objective": (TOY.replace('    objective = "cost"\n', ""), "set `objective`"),
-    "has an odd direction": (TOY + '    direction = "up"\n', "'up'; it must be minimize or maximize"),
+    "has an odd direction": (TOY + '    direction = "up"\n', "'up'; say minimize or maximize"),
     "imports a text": (TOY + '    imports = "networkx"\n', "must be a tuple"),
-    "has a negative floor": (TOY + "    floor = -1\n", "must not be negative"),
+    "has a negative floor": (TOY + "    floor = -1\n", "must be a number of at least 0"),
     "does not ask": (TOY.replace("yield", ""), "generator"),
 }
 

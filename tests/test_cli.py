@@ -78,7 +78,7 @@ def test_run_prints_where_it_works_one_progress_line_and_a_summary(home):
         f"searching in run; Ctrl-C stops, and `evolve run tiny.py --out run --evaluations {EVALUATIONS}` goes on\n"
     )
     assert re.search(
-        rf"^{EVALUATIONS} evaluations, best \d+\.\d{{4}}, gap closed \d+\.\d%, \d+\.\d/s, \$0\.00, 0:00 left$",
+        rf"^{EVALUATIONS} evaluations, best on train \d+\.\d{{4}}, gap closed \d+\.\d%, \d+\.\d/s, \$0\.00, 0:00 left$",
         errors,
         re.MULTILINE,
     )
@@ -327,7 +327,7 @@ def test_verify_prints_the_proof_and_keeps_it(evolve, home, tmp_path):
     status, out, _ = evolve("verify", copy)
     assert status == 0
     lines = out.splitlines()
-    assert re.match(r"tiny: the best found, #\d+, beats every baseline on the sealed cases \(every", lines[0])
+    assert re.match(r"tiny: the best found, #\d+, beats every baseline on the sealed cases, reference by", lines[0])
     for role in ("reference", "best baseline", "best found", "bound"):
         assert re.search(rf"^{role}  .*%$", out, re.MULTILINE)
     secret = (copy / "secret").read_text()

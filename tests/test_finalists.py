@@ -16,9 +16,12 @@ def journal(tmp_path):
         yield journal
 
 
-def fill(journal, *scores, baselines=1):
+def fill(journal, *scores, baselines=1, parent=None):
+    """Each candidate descends from a baseline, the next one for the next, or from ``parent``."""
     for number, score in enumerate(scores):
-        journal.propose(number, Proposal(f"policy {number}", "baseline" if number < baselines else "mutate"))
+        parents = () if number < baselines else (number % baselines if parent is None else parent,)
+        proposer = "mutate" if parents else "baseline"
+        journal.propose(number, Proposal(f"policy {number}", proposer, parents=parents))
         journal.record(number, tiny.evaluation(score), 1.0)
 
 
@@ -36,9 +39,20 @@ class Validation(tiny.Guessing):
 
 
 def test_finalists_lead_on_train_and_the_best_baseline_is_one_of_them(journal):
-    fill(journal, 1.0, 0.9, *(2 + n / 10 for n in range(10)), None, baselines=2)
-    assert finalists(journal) == [11, 10, 9, 8, 7, 6, 5, 4, 0]
-    assert len(finalists(journal)) == FINALISTS + 1
+    fill(journal, 1.0, 0.9, 0.8, 0.7, *(2 + n / 10 for n in range(16)), None, baselines=4)
+    assert finalists(journal) == [*range(19, 19 - FINALISTS, -1), 0]
+
+
+def test_finalists_do_not_behave_alike(journal):
+    fill(journal, 1.0, 1.5, 1.5, 1.5, 1.4, 1.4)
+    assert finalists(journal) == [1, 4, 0]
+
+
+def test_one_lineage_does_not_take_every_place(journal):
+    fill(journal, 1.0, 0.9, *(2 + n / 10 for n in range(10)), 1.1, baselines=2, parent=1)
+    journal.propose(13, Proposal("policy 13", "mutate", parents=(0,)))
+    journal.record(13, tiny.evaluation(1.2), 1.0)
+    assert finalists(journal) == [11, 10, 9, 8, 13, 0]
 
 
 def test_a_baseline_that_leads_is_a_finalist_once(journal):
@@ -50,7 +64,7 @@ def test_the_best_on_validation_wins_alone_on_each_case(journal):
     fill(journal, 1.0, 1.5, 1.4, 1.3)
     executor = Validation([1.0, 1.1, 1.2, None])
     assert choose(journal, executor) == leader(journal) == 2
-    assert all(task.isolated and task.cases == "validation" for task in executor.tasks)
+    assert all(task.confirm_above == 0.0 and task.cases == "validation" for task in executor.tasks)
 
 
 def test_of_equals_the_earliest_wins(journal):

@@ -3,6 +3,7 @@
 import logging
 import math
 import random
+import time
 from typing import Any, ClassVar
 
 import pytest
@@ -108,7 +109,7 @@ def test_larger_is_better_when_the_objective_is_to_be_maximized(sandbox):
 
 
 def test_lock_step_and_isolation_agree(judge):
-    together, alone = judge.evaluate(HONEST), judge.evaluate(HONEST, isolated=True)
+    together, alone = judge.evaluate(HONEST), judge.evaluate(HONEST, confirm_above=0.0)
     assert together.cases == alone.cases
     assert together.score == alone.score
     assert alone.confirmed
@@ -408,8 +409,8 @@ def guess(low, high):
 @pytest.mark.parametrize("source", [FIND_THE_SCORER, PATCH_EVERYTHING, LIES, TAMPER_WITH_THE_HOST, TRACE])
 def test_a_policy_that_looks_for_its_scorer_scores_what_its_decisions_earn(judge, source):
     honest = judge.evaluate(HONEST)
-    for isolated in (False, True):
-        evaluation = judge.evaluate(source, isolated=isolated)
+    for confirm_above in (0.0, 1e9):
+        evaluation = judge.evaluate(source, confirm_above=confirm_above)
         assert evaluation.verdict is Verdict.OK, evaluation.feedback
         assert evaluation.cases == honest.cases
 
@@ -513,6 +514,31 @@ def test_cases_beyond_the_first_waves_are_judged_too(sandbox):
 
 def test_what_the_policy_prints_changes_nothing(judge):
     assert judge.evaluate(policy("print('hello')\n    return 50")).score == judge.evaluate(policy("return 50")).score
+
+
+def test_limits_hold_for_all_cases_together_when_each_has_a_child_of_its_own(sandbox):
+    class Brisk(Guess):
+        """Write ``guess``."""
+
+        limits = Limits(cpu_seconds=5, wall_seconds=1.0, call_seconds=0.5)
+
+    judge = Judge(split_cases(Brisk(), "train"), sandbox)
+    waits = "import time\ntime.sleep(0.2)\ndef guess(low, high):\n    return 50\n"
+    start = time.monotonic()
+    assert judge.measure(waits, isolated=True).verdict is Verdict.TIMED_OUT
+    assert time.monotonic() - start < 0.2 * len(split_cases(Brisk(), "train"))
+
+
+def test_a_metric_that_a_decision_drives_beyond_all_floats_is_a_verdict(sandbox, caplog):
+    class Powers(Guess):
+        """Write ``guess``."""
+
+        def simulate(self, case):
+            guess = yield Call("guess", 1, 2, returns=int)
+            return {"misses": 10 ** (guess * 8)}
+
+    judge = Judge(split_cases(Powers(), "train"), sandbox)
+    assert judge.evaluate(policy("return 100")).verdict is Verdict.INVALID
 
 
 def test_the_first_baseline_is_the_reference(sandbox):

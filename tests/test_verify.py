@@ -5,9 +5,10 @@ import tiny
 
 from evolve import catalog
 from evolve.journal import Header, Journal
+from evolve.problem import ProblemError
 from evolve.report import proof
 from evolve.types import Baseline, EvolveError, Proposal
-from evolve.verify import verify
+from evolve.verify import gap, verify
 
 HEADER = Header("tiny", "tiny.py", "d", "0", 0, 8, "mutate", "hash", "now")
 BETTER = "def guess(x):\n    return 3 * x + 0.5\n"
@@ -50,7 +51,7 @@ def test_reference_best_baseline_and_best_found_are_judged_on_the_sealed_cases_a
     assert result.trains[-1] == result.train.score == journal.evaluation(3).score
     sealed = [task for task in tasks if task.cases == "test"]
     assert len(sealed) == 3
-    assert all(task.isolated and task.secret == "secret" for task in sealed)
+    assert all(task.confirm_above == 0.0 and task.secret == "secret" for task in sealed)
     assert [(duel.better, duel.equal, duel.worse) for duel in result.duels] == [(6, 0, 0), (6, 0, 0)]
     assert "beats every baseline" in conclusion
     assert journal.evaluation(3, "test").score == result.found.evaluation.score
@@ -138,3 +139,9 @@ def test_a_run_without_any_score_cannot_be_verified(tmp_path, journal, sandbox):
     with pytest.raises(EvolveError, match="no candidate of this run has a score"):
         verify(problem, journal, tiny.Inline(problem, sandbox), "secret")
     assert journal.sealed_uses() == 0
+
+
+def test_a_bound_that_a_policy_beats_is_a_fault_of_the_problem(tmp_path):
+    problem = catalog.load(str(tiny.write(tmp_path)))
+    with pytest.raises(ProblemError, match="`bound` says that no policy reaches better than 50"):
+        gap(problem, tiny.evaluation(1.0), [50.0, 50.0])

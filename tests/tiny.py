@@ -78,7 +78,7 @@ class Inline:
         if key not in self._judges:
             self._judges[key] = Judge(split_cases(self._problem, *key), self._sandbox)
         future: Future[Evaluation] = Future()
-        future.set_result(self._judges[key].evaluate(task.source, isolated=task.isolated))
+        future.set_result(self._judges[key].evaluate(task.source, confirm_above=task.confirm_above))
         return future
 
     def close(self, *, at_once: bool = False) -> None:

@@ -17,7 +17,7 @@ WORK = 48 * HOUR
 DEADLINES = (52 * HOUR, 70 * HOUR)
 CHANGEOVERS = (72, 180, 360)
 LONGEST = max(DEADLINES) // TICK
-COUNTS = {"train": 48, "validation": 48, "test": 120}
+COUNTS = {"train": 24, "validation": 96, "test": 240}
 PUBLIC_WINDOWS = 30
 STRETCHES = 3
 
@@ -53,7 +53,7 @@ class Spot(Problem):
     limits = Limits(cpu_seconds=5, wall_seconds=30, call_seconds=2, memory_mib=256)
 
     def cases(self, split: Split) -> list[Case]:
-        """Returns 48 (test: 120) cases; every setting meets every level of scarcity once."""
+        """Returns 24 cases (validation: 96, test: 240); every setting meets every level of scarcity once."""
         return _generated(split.name, split.seeds(COUNTS[split.name]))
 
     def simulate(self, case: Case) -> Simulation:

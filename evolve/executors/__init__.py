@@ -13,14 +13,13 @@ class Task:
     """A policy to judge and on which cases.
 
     ``cases`` names a split, a case set or a file; ``secret`` belongs to the sealed split.
-    ``confirm_above`` and ``isolated`` are ``Judge.evaluate``'s.
+    ``confirm_above`` is ``Judge.evaluate``'s.
     """
 
     source: str
     confirm_above: float = math.inf
     cases: str = "train"
     secret: str = ""
-    isolated: bool = False
 
 
 class Executor(Protocol):

@@ -47,7 +47,7 @@ class Worker:
         """Returns the evaluation; what went wrong in the judge or the problem is returned, not raised."""
         try:
             judge = self._judge(task)
-            return judge.evaluate(task.source, confirm_above=task.confirm_above, isolated=task.isolated)
+            return judge.evaluate(task.source, confirm_above=task.confirm_above)
         except EvolveError as error:
             return error
         except Exception as error:  # noqa: BLE001 - whatever it is, the run must hear of it

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from evolve.report import tables
+from evolve.report.text import brief
 from evolve.sandbox import Sandbox, SandboxError, selftest
 
 _PACKAGES = ("evolve", "numpy", "optuna", "msgpack")
@@ -42,7 +43,7 @@ def describe(health: Health) -> str:
     lines = [f"machine   {health.machine}", "versions  " + ", ".join(f"{k} {v}" for k, v in health.versions.items())]
     if health.problem:
         return "\n".join([*lines, f"sandbox   missing: {health.problem}"])
-    rows = [("stopped" if f.stopped else "NOT STOPPED", f.name, f.layer, f.detail[:70]) for f in health.findings]
+    rows = [("stopped" if f.stopped else "NOT STOPPED", f.name, f.layer, brief(f.detail, 70)) for f in health.findings]
     lines += ["", tables.table(("", "a policy tries to", "stopped by", "what came of it"), rows, left=4), ""]
     privileges = "an ordinary user" if health.unprivileged else "ROOT: the sandbox could not drop it"
     lines.append(f"policies run as {privileges}")

@@ -57,7 +57,7 @@ class ProgressLine:
         done = progress.candidate.number + 1
         parts = [f"{done} evaluation{'' if done == 1 else 's'}"]
         if progress.best is not None:
-            parts.append(f"best {progress.best.score:.4f}")
+            parts.append(f"best on train {progress.best.score:.4f}")
             closed = self._gap(progress.best)
             parts += [] if closed is None else [f"gap closed {share(closed)}"]
         parts += [f"{done / max(progress.seconds, 1e-3):.1f}/s", "$0.00"]

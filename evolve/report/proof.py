@@ -10,6 +10,9 @@ from evolve.report import runs, tables
 from evolve.report.text import brief
 from evolve.verify import Standing, Verification
 
+ENOUGH = 30
+"""Cases on which two policies must differ before an interval is believed: on fewer the bootstrap's is too narrow."""
+
 
 def proof(folder: RunFolder, journal: Journal, problem: Problem, result: Verification, *, colour: bool) -> str:
     """Returns all that was found out, the conclusion first."""
@@ -20,7 +23,8 @@ def proof(folder: RunFolder, journal: Journal, problem: Problem, result: Verific
             conclusion(problem, result),
             "",
             _scores(result, problem.objective),
-            f"{better} {problem.objective} is better; scores are geometric means of the ratios to the reference",
+            f"{better} {problem.objective} is better; a score is the geometric mean over cases of the ratio to the "
+            "reference, the gap closed is of totals",
             "",
             *_duels(result),
             *_failures(result),
@@ -30,8 +34,9 @@ def proof(folder: RunFolder, journal: Journal, problem: Problem, result: Verific
             f"run     {folder.path}",
             f"policy  {folder.best}",
             f"record  {folder.proof} (with the secret, for others to judge again)",
-            *_descent(folder, journal),
             "",
+            *_descent(journal, colour=colour),
+            "against the reference:",
             runs.diff(journal, [result.number], colour=colour),
         ]
     )
@@ -58,11 +63,21 @@ def conclusion(problem: Problem, result: Verification) -> str:
     evaluation = result.found.evaluation
     if evaluation.score is None:
         return f"{found} is {evaluation.verdict} on the sealed cases: {brief(evaluation.feedback, 300)}"
-    beaten = [duel for duel in result.duels if duel.interval.low > 1 and duel.interval.stretches > 1]
-    if len(beaten) == len(result.duels):
-        return f"{found} beats every baseline on the sealed cases (every 95% interval is above 1)"
-    open_ = ", ".join(duel.baseline for duel in result.duels if duel not in beaten)
-    return f"{found} is not shown to beat {open_} on the sealed cases"
+    ahead = [duel for duel in result.duels if duel.interval.above_one]
+    open_ = [row.name for row in result.standings[:-1] if row.name not in {duel.baseline for duel in ahead}]
+    if open_:
+        return f"{found} is not shown to beat {', '.join(open_)} on the sealed cases"
+    close = [duel for duel in ahead if duel.better + duel.worse < min(ENOUGH, result.cases // 2)]
+    if close:
+        names = ", ".join(f"{duel.baseline} on {duel.better + duel.worse} cases" for duel in close)
+        return (
+            f"{found} is ahead of every baseline on the sealed cases, but differs from {names} only: too few to be sure"
+        )
+    least = min(result.duels, key=lambda duel: duel.interval.mean)
+    return (
+        f"{found} beats every baseline on the sealed cases, {least.baseline} by {least.interval.mean - 1:.2%} "
+        f"(every 95% interval is above 1)"
+    )
 
 
 def _scores(result: Verification, objective: str) -> str:
@@ -118,13 +133,13 @@ def _failures(result: Verification) -> list[str]:
     return ["failed on the sealed cases:", *lines, ""] if lines else []
 
 
-def _descent(folder: RunFolder, journal: Journal) -> list[str]:
-    """Says which baseline the best grew from, where that is not the reference that the diff is against."""
+def _descent(journal: Journal, *, colour: bool) -> list[str]:
+    """Shows what the search changed, where the best grew from another baseline than the reference."""
     line = runs.line_to_best(journal)
     if len(line) < 2 or line[0].number == 0:
         return []
-    command = f"evolve diff {folder.path} {line[0].number} {line[-1].number}"
-    return [f"origin  it grew from the baseline {line[0].operator!r}; `{command}` shows what the search changed"]
+    changed = runs.diff(journal, [line[0].number, line[-1].number], colour=colour)
+    return [f"it grew from the baseline {line[0].operator!r}; what the search changed:", changed, ""]
 
 
 def _uses(uses: int) -> str:

@@ -57,7 +57,7 @@ def natural(value: float | None) -> str:
 
 def share(value: float | None) -> str:
     """Returns a share in percent, or a dash."""
-    return "-" if value is None else f"{value:.1%}"
+    return "-" if value is None else f"{round(value, 3) + 0.0:.1%}"  # no -0.0%
 
 
 def interval(value: Interval | None, digits: int = 3) -> str:

@@ -36,6 +36,7 @@ class Child:
         self._requests, self._replies, self._pidfd = -1, -1, -1
         self._ending: Ending | None = None
         self._killed_for = ""
+        self._waited = 0.0
 
     @property
     def usage(self) -> Usage:
@@ -47,6 +48,11 @@ class Child:
         if self._output >= 0:
             raise ValueError("a child's usage is known once it is closed")
         return self._ending.usage if self._ending else Usage(0.0, 0.0)
+
+    @property
+    def waited_seconds(self) -> float:
+        """How long the judge has waited for this child."""
+        return self._waited
 
     def load(self, source: str, seeds: Sequence[int]) -> None:
         """Starts the child and hands it the policy; to be called once.
@@ -62,7 +68,7 @@ class Child:
         if os.read(self._replies, 1) != host.LOCKED:
             raise SandboxError(f"a child could not be locked: {failure.printable(self._printed())}")
         self._watchdog.guard(self, self._limits.wall_seconds)
-        self._watchdog.expect_answer_within(self._limits.call_seconds, "did not finish loading in time")
+        self._watchdog.expect_answer_within(self._limits.call_seconds, self._late("load"))
         if not early:
             self._write(frame)
         reply = self._receive()
@@ -79,7 +85,7 @@ class Child:
         """
         nonce = next(self._sandbox.nonces)
         frame = wire.pack((nonce, calls))
-        self._watchdog.expect_answer_within(self._limits.call_seconds, "did not answer a call in time")
+        self._watchdog.expect_answer_within(self._limits.call_seconds, self._late("answer"))
         self._write(frame)
         reply = self._receive()
         self._watchdog.answered()
@@ -141,7 +147,7 @@ class Child:
             return
         try:
             by_itself = linger_seconds > 0 and _readable(self._pidfd, linger_seconds)
-            self._watchdog.release()
+            self._waited = self._watchdog.release()
             self.kill()
         finally:
             os.close(self._pidfd)
@@ -193,6 +199,9 @@ class Child:
         if self._killed_for:
             return PolicyFailure(Verdict.TIMED_OUT, self._killed_for)
         return failure.death(self._ending, self._limits)
+
+    def _late(self, what: str) -> str:
+        return f"did not {what} within {self._limits.call_seconds:g} s"
 
     def _printed(self) -> str:
         return os.pread(self._output, host.MAX_PRINTED_BYTES, 0).decode("utf-8", "replace")

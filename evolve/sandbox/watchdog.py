@@ -24,6 +24,7 @@ class Watchdog:
     def __init__(self) -> None:
         self._guarded: Killable | None = None
         self._total_seconds = self._left_seconds = inf
+        self._waited_seconds = 0.0
         self._asked_at, self._deadline, self._late = 0.0, inf, ""
         self._lock = threading.Lock()
         self._awake = threading.Event()
@@ -34,7 +35,7 @@ class Watchdog:
     def guard(self, child: Killable, total_seconds: float = inf) -> None:
         """Takes charge of a child, of which ``total_seconds`` may be spent waiting."""
         self._total_seconds = self._left_seconds = total_seconds
-        self._deadline = inf
+        self._waited_seconds, self._deadline = 0.0, inf
         self._guarded = child
         self._awake.set()
 
@@ -47,13 +48,21 @@ class Watchdog:
     def answered(self) -> None:
         """Takes note that the child has answered."""
         self._deadline = inf
-        self._left_seconds -= time.monotonic() - self._asked_at
+        waited = time.monotonic() - self._asked_at
+        self._left_seconds -= waited
+        self._waited_seconds += waited
 
-    def release(self) -> None:
-        """Guards the child no more; once this returns, it will not be killed from here."""
+    def release(self) -> float:
+        """Guards the child no more; once this returns, it will not be killed from here.
+
+        Returns the seconds that were spent waiting for it.
+        """
         with self._lock:
             self._guarded = None
             self._awake.clear()
+        if self._deadline < inf:
+            self.answered()
+        return self._waited_seconds
 
     def close(self) -> None:
         """Ends the thread."""

@@ -58,9 +58,9 @@ def unpack(body: bytes | memoryview, *, trusted: bool = False) -> Any:
     Raises:
         WireError: it is not msgpack, nests too deeply, holds too many containers or an unknown extension.
     """
-    limits = {} if trusted or len(body) <= _SMALL_BYTES else _limits()
+    hooks = _TRUSTED if trusted else _SMALL if len(body) <= _SMALL_BYTES else _limits()
     try:
-        return msgpack.unpackb(body, strict_map_key=False, ext_hook=_extension, **limits)
+        return msgpack.unpackb(body, strict_map_key=False, **hooks)
     except WireError:
         raise
     except MemoryError:
@@ -74,22 +74,31 @@ def _limits() -> dict[str, Any]:
     return {
         "max_array_len": MAX_ITEMS,
         "max_map_len": MAX_ITEMS,
-        "list_hook": counter,
-        "object_hook": counter,
+        "list_hook": counter.count,
+        "object_pairs_hook": lambda pairs: _dict(counter.count(pairs)),
+        "ext_hook": lambda code, data: counter.count(_extension(code, data)),
     }
 
 
 class _Counter:
-    """Refuses a body that is mostly empty lists and dicts: one byte each there, 64 here."""
+    """Refuses a body that is mostly empty lists, dicts and arrays: a few bytes each there, 64 and more here."""
 
     def __init__(self) -> None:
         self._left = MAX_CONTAINERS
 
-    def __call__(self, container: Any) -> Any:
+    def count(self, container: Any) -> Any:
         self._left -= 1
         if self._left < 0:
-            raise WireError(f"more than {MAX_CONTAINERS} lists and dicts")
+            raise WireError(f"more than {MAX_CONTAINERS} lists, dicts and arrays")
         return container
+
+
+def _dict(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
+    """Looks at the keys before they are hashed: those of msgpack's timestamps can be made to collide."""
+    for key, _ in pairs:
+        if type(key) is not str and type(key) is not int:
+            raise WireError("a dict whose keys are neither str nor int")
+    return dict(pairs)
 
 
 def check(value: Any) -> None:
@@ -169,3 +178,7 @@ def _extension(code: int, data: bytes) -> Any:
     if DTYPES[kind] == "bool":
         flat = flat.view(np.uint8) != 0  # a bool of any other byte than 0 and 1 would lie
     return flat.reshape(shape).astype(DTYPES[kind])
+
+
+_TRUSTED: dict[str, Any] = {"ext_hook": _extension}
+_SMALL: dict[str, Any] = {"ext_hook": _extension, "object_pairs_hook": _dict}

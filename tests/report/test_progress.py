@@ -24,7 +24,7 @@ class Terminal(io.StringIO):
 def test_the_line_has_evaluations_best_gap_rate_cost_and_time_left():
     line = ProgressLine(lambda best: 0.25, io.StringIO())
     shown = line.line(progress(99, 20.0))
-    assert shown == "100 evaluations, best 1.5000, gap closed 25.0%, 5.0/s, $0.00, 1:30 left"
+    assert shown == "100 evaluations, best on train 1.5000, gap closed 25.0%, 5.0/s, $0.00, 1:30 left"
 
 
 def test_what_is_not_known_is_left_out():
@@ -73,7 +73,7 @@ def test_the_line_never_exceeds_the_terminal():
         with open(follower, "w", closefd=False) as stream:
             ProgressLine(lambda best: 0.5, stream)(progress(99, 20.0))
         shown = os.read(leader, 1000).decode().removeprefix("\r").removesuffix("\x1b[K")
-        assert shown == "100 evaluations, best 1.5000,"
+        assert shown == "100 evaluations, best on trai"
     finally:
         os.close(leader)
         os.close(follower)

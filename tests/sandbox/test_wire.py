@@ -3,6 +3,7 @@
 import random
 import resource
 import struct
+import time
 import tracemalloc
 from datetime import UTC, datetime
 
@@ -204,7 +205,7 @@ def test_a_body_of_empty_lists_is_refused_before_it_fills_memory():
     body = b"\x97" + body
     tracemalloc.start()
     try:
-        with pytest.raises(wire.WireError, match="lists and dicts"):
+        with pytest.raises(wire.WireError, match="lists, dicts and arrays"):
             wire.unpack(body)
         assert tracemalloc.get_traced_memory()[1] < 4 * len(body) + (64 << 20)
     finally:
@@ -237,3 +238,17 @@ def test_no_garbage_does_more_than_be_refused():
         except wire.WireError:
             pass
     assert 0 < survived < 6000
+
+
+def test_keys_that_could_be_made_to_collide_are_refused_before_they_are_hashed():
+    clashing = b"".join(b"\xc7\x0c\xff" + struct.pack(">Iq", 0, seconds) + b"\x00" for seconds in range(20_000))
+    start = time.monotonic()
+    with pytest.raises(wire.WireError, match="neither str nor int"):
+        wire.unpack(b"\xdf" + struct.pack(">I", 20_000) + clashing)
+    assert time.monotonic() - start < 1.0
+
+
+def test_a_reply_of_nothing_but_tiny_arrays_is_refused():
+    array = wire.pack(np.zeros((), dtype="int8"))[wire.HEADER.size :]
+    with pytest.raises(wire.WireError, match="more than"):
+        wire.unpack(b"\xdd" + struct.pack(">I", 500_000) + array * 500_000)
