@@ -83,13 +83,17 @@ def _run(options: argparse.Namespace) -> int:
     from evolve import catalog, session
     from evolve.cases import split_cases
     from evolve.report.progress import ProgressLine
-    from evolve.verify import gap
+    from evolve.standings import gap
 
     problem = catalog.load(options.problem)
+    problem.baselines()  # whatever is wrong with them is said before a folder is made
     train = split_cases(problem, "train")
     options.out = options.out or _fresh_folder(problem.name)
     progress = ProgressLine(lambda best: gap(problem, best.evaluation, train.bounds))
-    print(f"searching in {options.out}; Ctrl-C stops, and `{_again(options)}` goes on", file=sys.stderr)
+
+    def begun() -> None:
+        print(f"searching in {options.out}; Ctrl-C stops, and `{_again(options)}` goes on", file=sys.stderr)
+
     try:
         outcome = session.search(
             problem,
@@ -97,6 +101,7 @@ def _run(options: argparse.Namespace) -> int:
             _limit(options),
             seed=options.seed,
             workers=options.workers,
+            begun=begun,
             report=progress,
             choosing=progress.choosing,
         )

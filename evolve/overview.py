@@ -7,7 +7,7 @@ from evolve import catalog
 from evolve.cases import split_cases
 from evolve.judge import Judge
 from evolve.sandbox import Sandbox
-from evolve.verify import gap
+from evolve.standings import gap
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from evolve.executors import Task
 from evolve.executors.local import LocalExecutor, default_workers
 from evolve.executors.worker import cases_of
 from evolve.problem import Problem
+from evolve.standings import Standing, standings
 from evolve.types import EvolveError
-from evolve.verify import Standing, standings
 
 MAX_SOURCE_BYTES = 1 << 20
 

@@ -48,20 +48,22 @@ def search(
     *,
     seed: int | None = None,
     workers: int | None = None,
+    begun: Callable[[], None] = lambda: None,
     report: Callable[[Progress], None] = lambda _: None,
     choosing: Callable[[], None] = lambda: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Outcome:
     """Begins or resumes the run in ``out`` and searches within ``limit``.
 
-    The best is chosen on the validation split among the finalists, which ``choosing`` announces; its
-    source is left in ``best.py``.
+    ``begun`` hears that the folder is ours.  The best is chosen on the validation split among the
+    finalists, which ``choosing`` announces; its source is left in ``best.py``.
 
     Raises:
         EvolveError: the folder is another run's, the problem is at fault, or the sandbox failed.
     """
     folder = RunFolder(out)
     with folder.locked(), (_resumed if folder.exists else _begun)(folder, problem, seed) as journal:
+        begun()
         with LocalExecutor(problem, default_workers() if workers is None else workers) as executor:
             budget = Budget(limit, clock, journal.seconds())
             new = _search(problem, journal, executor, budget, report)

@@ -1,33 +1,17 @@
 """Proves the best of a run on the sealed cases."""
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from evolve.cases import CaseSet, split_cases
 from evolve.executors import Executor, Task
 from evolve.finalists import choose, proposal
 from evolve.journal import Journal
-from evolve.problem import Problem, ProblemError
-from evolve.statistics import Interval, gap_closed, paired_bootstrap
+from evolve.problem import Problem
+from evolve.standings import Standing, standings
+from evolve.statistics import Interval, paired_bootstrap
 from evolve.types import Evaluation
-
-_ROUNDING = 1e-9
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How one policy did on a set of cases, relative to the reference and to the bound.
-
-    ``mean`` is the mean over cases of the objective itself, ``gap`` the share of the distance from
-    reference to bound that the policy closes.
-    """
-
-    name: str
-    evaluation: Evaluation
-    interval: Interval | None = None
-    mean: float | None = None
-    gap: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,33 +85,6 @@ def verify(problem: Problem, journal: Journal, executor: Executor, secret: str) 
     )
 
 
-def standings(
-    problem: Problem, cases: CaseSet, names: Sequence[str], evaluations: Sequence[Evaluation]
-) -> list[Standing]:
-    """Returns score, interval, natural metric and share of the gap closed of each policy."""
-    return [_standing(problem, cases, name, evaluation) for name, evaluation in zip(names, evaluations, strict=True)]
-
-
-def gap(problem: Problem, evaluation: Evaluation, bounds: Sequence[float] | None) -> float | None:
-    """Returns the share of the gap between reference and bound that a policy closes, on totals.
-
-    Raises:
-        ProblemError: a bound is none.
-    """
-    if bounds is None or evaluation.score is None:
-        return None
-    own, reference = _own(problem, evaluation), _reference(problem, evaluation)
-    sign = 1 if problem.direction == "minimize" else -1
-    for result, reached, base, bound in zip(evaluation.cases, own, reference, bounds, strict=True):
-        best = min(sign * reached, sign * base)
-        if best < sign * bound - _ROUNDING * abs(bound):
-            raise ProblemError(
-                f"{problem.name}: `bound` says that no policy reaches better than {bound:g} on {result.case}, but "
-                f"{sign * best:g} was reached; a bound must hold for every policy"
-            )
-    return gap_closed(reference, own, bounds)
-
-
 def _judge_sealed(journal: Journal, executor: Executor, secret: str, numbers: Sequence[int]) -> list[Evaluation]:
     """Returns the evaluation of each; the use of the sealed cases is noted before it happens."""
     sources = {number: proposal(journal, number).source for number in numbers}
@@ -136,14 +93,6 @@ def _judge_sealed(journal: Journal, executor: Executor, secret: str, numbers: Se
     for number, future in futures.items():
         journal.record(number, future.result(), journal.seconds(), "test")
     return [futures[number].result() for number in numbers]
-
-
-def _standing(problem: Problem, cases: CaseSet, name: str, evaluation: Evaluation) -> Standing:
-    if evaluation.score is None:
-        return Standing(name, evaluation)
-    own = _own(problem, evaluation)
-    interval = paired_bootstrap([result.ratio for result in evaluation.cases], cases.stretches)
-    return Standing(name, evaluation, interval, sum(own) / len(own), gap(problem, evaluation, cases.bounds))
 
 
 def _duels(names: Sequence[str], evaluations: Sequence[Evaluation], cases: CaseSet) -> list[Duel]:
@@ -161,21 +110,6 @@ def _duel(name: str, baseline: Evaluation, found: Evaluation, cases: CaseSet) ->
     equal = sum(abs(ratio - 1) < 1e-9 for ratio in ratios)
     better = sum(ratio > 1 + 1e-9 for ratio in ratios)
     return Duel(name, paired_bootstrap(ratios, cases.stretches), better, equal, len(ratios) - better - equal)
-
-
-def _own(problem: Problem, evaluation: Evaluation) -> list[float]:
-    """Returns the objective on each case."""
-    return [_value(problem, result.metrics) for result in evaluation.cases]
-
-
-def _reference(problem: Problem, evaluation: Evaluation) -> list[float]:
-    """Recovers what the reference reached on each case from a policy's metrics and ratios."""
-    sign = 1 if problem.direction == "minimize" else -1
-    return [_value(problem, result.metrics) * result.ratio**sign for result in evaluation.cases]
-
-
-def _value(problem: Problem, metrics: Mapping[str, float]) -> float:
-    return max(metrics[problem.objective], problem.floor)
 
 
 def _now() -> str:

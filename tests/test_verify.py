@@ -7,8 +7,9 @@ from evolve import catalog
 from evolve.journal import Header, Journal
 from evolve.problem import ProblemError
 from evolve.report import proof
+from evolve.standings import gap
 from evolve.types import Baseline, EvolveError, Proposal
-from evolve.verify import gap, verify
+from evolve.verify import verify
 
 HEADER = Header("tiny", "tiny.py", "d", "0", 0, 8, "mutate", "hash", "now")
 BETTER = "def guess(x):\n    return 3 * x + 0.5\n"

@@ -8,7 +8,8 @@ from evolve.journal import Journal
 from evolve.problem import Problem
 from evolve.report import runs, tables
 from evolve.report.text import brief
-from evolve.verify import Standing, Verification
+from evolve.standings import Standing
+from evolve.verify import Verification
 
 ENOUGH = 30
 """Cases on which two policies must differ before an interval is believed: on fewer the bootstrap's is too narrow."""

@@ -1,5 +1,6 @@
 """A run on paper: its summary, one candidate, the line to the best, and diffs."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -114,10 +115,11 @@ def _sealed(run: Summary) -> str:
 
 
 def _next(run: str) -> list[str]:
+    folder = shlex.quote(run)
     return [
-        f"next      evolve verify {run}    prove it on sealed cases",
-        f"          evolve diff {run}      see what changed against the reference",
-        f"          evolve log {run}       see how it came about",
+        f"next      evolve verify {folder}    prove it on sealed cases",
+        f"          evolve diff {folder}      see what changed against the reference",
+        f"          evolve log {folder}       see how it came about",
     ]
 
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evolve.report.text import brief
+from evolve.standings import Standing
 from evolve.statistics import Interval
-from evolve.verify import Standing
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:

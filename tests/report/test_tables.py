@@ -7,8 +7,8 @@ import pytest
 import tiny
 
 from evolve.report.tables import as_json, interval, natural, number, share, standings, table
+from evolve.standings import Standing
 from evolve.statistics import Interval
-from evolve.verify import Standing
 
 
 def test_columns_are_aligned_names_to_the_left_numbers_to_the_right():
