@@ -114,6 +114,42 @@ def test_a_problem_without_a_reference_says_where_one_belongs(write):
         problem.baselines()
 
 
+@pytest.mark.parametrize(
+    ("attribute", "said"),
+    [("limits = 5", "`limits` is 5"), ("floor = 'a'", "`floor` is 'a'"), ("reference = 5", "`reference` must be")],
+)
+def test_an_attribute_of_the_wrong_type_is_refused_before_anything_is_judged(write, attribute, said):
+    with pytest.raises(ProblemError, match=said):
+        catalog.load(str(write(TOY + f"\n    {attribute}\n")))
+
+
+def test_a_class_that_cannot_be_made_says_why(write):
+    with pytest.raises(ProblemError, match=r"cannot make Toy of .*ValueError: boo"):
+        catalog.load(str(write(TOY + "\n    def __init__(self):\n        raise ValueError('boo')\n")))
+
+
+def test_a_problem_in_a_folder_has_its_baselines_there(write, monkeypatch):
+    path = write(TOY, "servers/problem.py")
+    write("def decide(x):\n    return 3\n", "servers/seeds/three.py")
+    assert [baseline.name for baseline in catalog.load(str(path)).baselines()] == ["reference", "three"]
+    monkeypatch.chdir(path.parent)
+    assert catalog.load(".").name == "servers"
+
+
+def test_a_baseline_that_is_no_text_is_named(write):
+    path = write(TOY)
+    (path.parent / "seeds" / "toy").mkdir(parents=True)
+    (path.parent / "seeds" / "toy" / "bytes.py").write_bytes(b"\xff\xfe")
+    with pytest.raises(ProblemError, match=r"cannot read the baseline .*bytes.py"):
+        catalog.load(str(path)).baselines()
+
+
+def test_a_name_without_its_ending_is_recognised(write, monkeypatch):
+    monkeypatch.chdir(write(TOY).parent)
+    with pytest.raises(EvolveError, match=r"did you mean toy\.py\?"):
+        catalog.load("toy")
+
+
 def test_the_digest_follows_the_code_and_the_baselines(write):
     before = catalog.digest(catalog.load(str(write(TOY))))
     assert catalog.digest(catalog.load(str(write(TOY)))) == before

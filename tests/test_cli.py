@@ -458,3 +458,23 @@ def test_an_unknown_option_is_answered_with_the_nearest_known_one(capsys):
         main(["run", "spot", "--evaluation", "3"])
     assert ended.value.code == 2
     assert "unknown argument --evaluation; did you mean --evaluations?" in capsys.readouterr().err
+
+
+def test_a_score_is_confirmed_before_it_is_shown(evolve, home):
+    smuggled = """
+import random
+notes = random.__dict__.setdefault("notes", [])
+def guess(x):
+    notes.append(x)
+    return 3 * x + (0 if len(notes) > 1 else 5)
+"""
+    (home / "smuggler.py").write_text(smuggled)
+    status, out, _ = evolve("score", "tiny.py", "smuggler.py")
+    assert status == 1
+    assert "depends on other cases" in out
+
+
+def test_a_split_is_no_case_set(evolve):
+    status, _, err = evolve("score", "tiny.py", "--cases", "test")
+    assert status == 2
+    assert "--split takes train or validation, and test is sealed" in err

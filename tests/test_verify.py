@@ -102,6 +102,16 @@ def test_when_the_best_found_is_a_baseline_that_is_said(verified):
     assert result.standings[-1].evaluation == result.standings[1].evaluation
 
 
+def test_a_lead_on_too_few_cases_is_not_called_a_victory(verified):
+    better_on_few = (
+        "def guess(x):\n    if x > 60:\n        return 3 * x\n"
+        "    if x > 40:\n        return 2.5 * x + 1\n    return 2 * x + 1\n"
+    )
+    _, conclusion, _ = verified(better_on_few, changes=[("seeds(6)", "seeds(90)"), ("seed % 97", "seed % 66")])
+    assert "differs from reference on" in conclusion
+    assert "too few to be sure" in conclusion
+
+
 def test_with_the_reference_alone_it_is_the_best_baseline(verified):
     result, conclusion, _ = verified()
     assert (result.number, result.baseline, result.best_baseline) == (0, "reference", 0)
