@@ -40,7 +40,7 @@ def pack(value: Any) -> bytes:
         WireError: the value has no place on the wire.
     """
     try:
-        body: bytes = msgpack.packb(value, default=_plain)
+        body: bytes = _packer.pack(value)
     except OverflowError:
         raise WireError("an integer beyond 64 bits") from None
     except UnicodeEncodeError:
@@ -58,9 +58,12 @@ def unpack(body: bytes | memoryview, *, trusted: bool = False) -> Any:
     Raises:
         WireError: it is not msgpack, nests too deeply, holds too many containers or an unknown extension.
     """
-    hooks = _TRUSTED if trusted else _SMALL if len(body) <= _SMALL_BYTES else _limits()
     try:
-        return msgpack.unpackb(body, strict_map_key=False, **hooks)
+        if trusted:
+            return msgpack.unpackb(body, strict_map_key=False, ext_hook=_extension)
+        if len(body) <= _SMALL_BYTES:
+            return msgpack.unpackb(body, strict_map_key=False, ext_hook=_extension, object_pairs_hook=_dict)
+        return msgpack.unpackb(body, strict_map_key=False, **_limits())
     except WireError:
         raise
     except MemoryError:
@@ -180,5 +183,4 @@ def _extension(code: int, data: bytes) -> Any:
     return flat.reshape(shape).astype(DTYPES[kind])
 
 
-_TRUSTED: dict[str, Any] = {"ext_hook": _extension}
-_SMALL: dict[str, Any] = {"ext_hook": _extension, "object_pairs_hook": _dict}
+_packer = msgpack.Packer(default=_plain)  # begins anew after every value, also after one it refused
