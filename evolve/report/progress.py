@@ -41,10 +41,10 @@ class ProgressLine:
 
     def finish(self) -> None:
         """Shows where the search ended and leaves the line."""
-        if self._last is not None:
+        if self._last is not None and (self._live or self._last.seconds != self._shown_at):
             self._write(self.line(self._last))
-            if self._live:
-                self._stream.write("\n")
+        if self._last is not None and self._live:
+            self._stream.write("\n")
         self._last = None
 
     def clear(self) -> None:
