@@ -44,7 +44,7 @@ def _of(name: str) -> Overview:
     assert evaluation.score is not None  # the reference has one
     return Overview(
         problem.name,
-        (problem.__doc__ or "").strip().partition("\n")[0],
+        (problem.__doc__ or "").strip().partition("\n")[0].replace("``", "`"),
         problem.objective,
         problem.direction,
         len(baselines),

@@ -41,7 +41,11 @@ class Watchdog:
 
     def expect_answer_within(self, seconds: float, late: str) -> None:
         """Kills the child, ``late`` being why, unless ``answered`` is called in time."""
-        self._late = late if seconds <= self._left_seconds else f"was not done after {self._total_seconds:g} s"
+        self._late = (
+            late
+            if seconds <= self._left_seconds
+            else f"was not done within the {self._total_seconds:.3g} s it had left"
+        )
         self._asked_at = time.monotonic()
         self._deadline = self._asked_at + min(seconds, self._left_seconds)
 

@@ -238,7 +238,7 @@ def test_a_policy_that_is_slow_in_every_call_is_timed_out_in_the_end(sandbox):
         for _ in range(20):
             ask(child, 1)
     assert caught.value.verdict is Verdict.TIMED_OUT
-    assert caught.value.message == "was not done after 0.5 s"
+    assert caught.value.message == "was not done within the 0.5 s it had left"
 
 
 def test_the_time_between_two_questions_is_not_the_policys(sandbox):
