@@ -19,7 +19,7 @@ from evolve.problem import Call, InvalidDecision, Problem, ProblemError, Simulat
 from evolve.sandbox import Child, PolicyFailure, Sandbox, WireError, wire
 from evolve.sandbox.failure import printable
 from evolve.statistics import geometric_mean, ratio
-from evolve.types import CaseResult, Evaluation, Limits, Verdict
+from evolve.types import CaseResult, Evaluation, Verdict
 
 _log = logging.getLogger(__name__)
 
@@ -27,9 +27,6 @@ WAVES = (4, 8)
 """Sizes of the first waves of a child's cases; the rest is one wave.  A failure ends the waves."""
 
 WORST_CASES = 3
-
-_LEAST_SECONDS = 1e-3
-"""What is left of a limit that is used up: enough to be killed for."""
 
 SMALLEST, LARGEST = 1e-100, 1e100
 """What an objective may be, so that ratios of two are finite."""
@@ -103,11 +100,14 @@ class Judge:
         for lane in self._cases.lanes(isolated):
             if measured.verdict is Verdict.OK:
                 self._run_lane(source, lane, measured)
+                self._insist_on_limits(measured)
         return measured
 
     def _run_lane(self, source: str, lane: Sequence[int], measured: Measurement) -> None:
         """Judges cases that may share a child; notes a failure and leaves the rest."""
-        child = Child(self._sandbox, self._limits_left(measured))
+        limits = self._problem.limits
+        cpu, wall = limits.cpu_seconds - measured.cpu_seconds, limits.wall_seconds - measured.waited_seconds
+        child = Child(self._sandbox, replace(limits, cpu_seconds=cpu, wall_seconds=wall))
         try:
             child.load(source, [self._cases.seeds[index] for index in lane])
             for wave in _waves(lane):
@@ -122,12 +122,16 @@ class Judge:
             measured.cpu_seconds += child.usage.cpu_seconds
             measured.waited_seconds += child.waited_seconds
 
-    def _limits_left(self, measured: Measurement) -> Limits:
-        """Returns what a policy may still use after what it has used on the cases before."""
+    def _insist_on_limits(self, measured: Measurement) -> None:
+        """Ends a policy that has used up on some cases what it had for all."""
         limits = self._problem.limits
-        cpu = max(limits.cpu_seconds - measured.cpu_seconds, _LEAST_SECONDS)
-        wall = max(limits.wall_seconds - measured.waited_seconds, _LEAST_SECONDS)
-        return replace(limits, cpu_seconds=cpu, wall_seconds=wall)
+        if measured.verdict is Verdict.OK and measured.cpu_seconds >= limits.cpu_seconds:
+            used = f"{limits.cpu_seconds:g} s of CPU"
+        elif measured.verdict is Verdict.OK and measured.waited_seconds >= limits.wall_seconds:
+            used = f"{limits.wall_seconds:g} s"
+        else:
+            return
+        measured.verdict, measured.message = Verdict.TIMED_OUT, f"used up the {used} that it had for all cases"
 
     def _evaluation(self, measured: Measurement, reference: list[float], *, confirmed: bool) -> Evaluation:
         evaluation = partial(Evaluation, cpu_seconds=measured.cpu_seconds, calls=measured.calls, confirmed=confirmed)

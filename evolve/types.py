@@ -96,9 +96,9 @@ class Candidate:
 class Limits:
     """What a policy may use in one pass over a set of cases, on one message, and of memory.
 
-    ``cpu_seconds`` are rounded up to whole seconds; ``wall_seconds`` count only while the judge waits
-    for the policy.  ``call_seconds`` bounds one message, which in lock-step carries a question for
-    several cases, and the loading of the policy.
+    ``cpu_seconds`` are checked when a child ends and, rounded up to whole seconds, by the kernel while
+    it runs; ``wall_seconds`` count only while the judge waits for the policy.  ``call_seconds`` bounds
+    one message, which in lock-step carries a question for several cases, and the loading of the policy.
     """
 
     cpu_seconds: float = 10.0

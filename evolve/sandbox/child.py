@@ -47,7 +47,7 @@ class Child:
         """
         if self._output >= 0:
             raise ValueError("a child's usage is known once it is closed")
-        return self._ending.usage if self._ending else Usage(0.0, 0.0)
+        return self._ending.usage if self._ending else Usage(0.0)
 
     @property
     def waited_seconds(self) -> float:

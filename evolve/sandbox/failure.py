@@ -32,7 +32,6 @@ class Usage:
     """What the kernel accounted to a child that has ended."""
 
     cpu_seconds: float
-    peak_mib: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from evolve.sandbox.failure import SandboxError, Usage
 from evolve.sandbox.watchdog import Watchdog
 from evolve.types import Limits
 
-_ENVIRONMENT = {
+ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
     "LANG": "C.UTF-8",
     "PYTHONHASHSEED": "0",
@@ -27,6 +27,8 @@ _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
 }
+"""All that a zygote, and so a policy, finds in its environment."""
+
 _BOOT = (
     "import sys; control, imports, *paths = sys.argv[1:]; sys.path[:0] = paths; "
     "from evolve.sandbox import zygote; zygote.main(int(control), imports.split())"
@@ -102,8 +104,8 @@ class Sandbox:
         Raises:
             SandboxError: the zygote has ended.
         """
-        (_, _, status, cpu_seconds, peak_kib), _ = self._expect("exited")
-        return status, Usage(cpu_seconds, peak_kib / 1024)
+        (_, _, status, cpu_seconds), _ = self._expect("exited")
+        return status, Usage(cpu_seconds)
 
     def close(self) -> None:
         """Ends the zygote and its children."""
@@ -163,7 +165,7 @@ def _start_zygote(control: socket.socket, errors: int, extra_imports: tuple[str,
     try:
         return subprocess.Popen(
             [sys.executable, "-s", "-P", "-B", "-c", _BOOT, *arguments],
-            env=_ENVIRONMENT,
+            env=ENVIRONMENT,
             cwd="/",
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from evolve.sandbox.failure import PolicyFailure
-from evolve.sandbox.launcher import Sandbox
+from evolve.sandbox.launcher import ENVIRONMENT, Sandbox
 from evolve.types import Limits, Verdict
 
 
@@ -29,6 +29,9 @@ class Finding:
 
 _OS = "random._os"
 _DENIED = frozenset({Verdict.FORBIDDEN})
+_READ_ENVIRONMENT = (  # it says itself when there is nothing of the judge's to be found
+    f"if not set({_OS}.environ) - {set(ENVIRONMENT)}: raise PermissionError('it holds nothing of the judge')"
+)
 
 ATTACKS = (
     Attack("read a file", "seccomp", "open('/etc/passwd').read()", _DENIED),
@@ -40,7 +43,7 @@ ATTACKS = (
     Attack("import a socket", "imports", "import socket", _DENIED),
     Attack("take all memory", "rlimits", "bytearray(1 << 36)", frozenset({Verdict.OUT_OF_MEMORY})),
     Attack("compute for ever", "watchdog", "\n    while True: pass", frozenset({Verdict.TIMED_OUT})),
-    Attack("read the environment", "environment", f"assert len({_OS}.environ) > 8", frozenset({Verdict.CRASHED})),
+    Attack("read the environment", "environment", _READ_ENVIRONMENT, _DENIED),
 )
 
 _LIMITS = Limits(cpu_seconds=2, wall_seconds=5, call_seconds=1, memory_mib=256)

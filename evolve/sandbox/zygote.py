@@ -135,7 +135,7 @@ class _Zygote:
         self._poll.unregister(pidfd)
         os.close(pidfd)
         cpu_seconds = usage.ru_utime + usage.ru_stime
-        self._send(["exited", number, status, cpu_seconds, usage.ru_maxrss])
+        self._send(["exited", number, status, cpu_seconds])
 
     def _send(self, message: list[Any]) -> None:
         self._control.send(msgpack.packb(message))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from evolve.sandbox import PolicyFailure, seccomp, selftest
+from evolve.sandbox import PolicyFailure, Sandbox, launcher, seccomp, selftest
 from evolve.types import Limits, Verdict
 
 LIMITS = Limits(cpu_seconds=2, wall_seconds=6, call_seconds=2, memory_mib=128)
@@ -248,3 +248,11 @@ def test_a_judge_is_not_disturbed_by_signals_of_a_child(sandbox):
     finally:
         signal.signal(signal.SIGUSR1, old)
     assert received == []
+
+
+def test_the_self_test_would_notice_an_environment_that_is_not_fresh(monkeypatch):
+    monkeypatch.setitem(launcher.ENVIRONMENT, "SECRET_KEY", "1")  # after the attack was written down
+    with Sandbox() as leaky:
+        found = {finding.name: finding for finding in selftest.attack_all(leaky)}
+    assert not found["read the environment"].stopped
+    assert all(finding.stopped for name, finding in found.items() if name != "read the environment")

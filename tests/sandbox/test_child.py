@@ -425,7 +425,6 @@ def test_usage_is_what_the_kernel_charged(sandbox):
         _ = child.usage
     child.close()
     assert 0.02 < child.usage.cpu_seconds < 5
-    assert 10 < child.usage.peak_mib < 500
 
 
 def test_a_child_that_never_started_has_used_nothing(sandbox):
