@@ -31,7 +31,7 @@ from evolve.judge import Judge
 from evolve.problem import Call, Problem, Split
 from evolve.proposers.mutate import Mutate
 from evolve.report.tables import table
-from evolve.sandbox import Sandbox
+from evolve.sandbox import Child, Sandbox
 from evolve.search import Arm, Search
 from evolve.types import Evaluation
 
@@ -147,28 +147,31 @@ def child_life(repeats: int = 300) -> Row:
     )
 
 
-def call_rate(rounds: int = 15, calls: int = 2000) -> Row:
-    """Calls a second against a ping-pong over two pipes that packs and unpacks the same messages."""
+def call_rate(pairs: int = 5, rounds: int = 3, calls: int = 2000) -> Row:
+    """Calls a second against a ping-pong over two pipes that packs and unpacks the same messages.
+
+    Both ends are started anew several times, for one process may be faster than another of the same code.
+    """
     observation = {"time": 3600, "done": 1800, "left": 171000, "running": "spot", "available": True}
     source = "def choose(observation):\n    return 'spot'\n"
+    question = [(0, "choose", (observation,))]
     ours, bare = [], []
-    with pinned(), Sandbox() as sandbox, sandbox.start(source) as child, _echo() as (to_child, from_child):
-        question = [(0, "choose", (observation,))]
-        message = msgpack.packb((1 << 60, question))
 
-        def ask() -> None:
-            for _ in range(calls):
-                child.ask(question)
+    def ask(child: Child) -> None:
+        for _ in range(calls):
+            child.ask(question)
 
-        def ping_pong() -> None:
-            for _ in range(calls):
-                os.write(to_child, msgpack.packb((1 << 60, question)))
-                msgpack.unpackb(os.read(from_child, 1 << 16))
+    def ping_pong(to_child: int, from_child: int) -> None:
+        for _ in range(calls):
+            os.write(to_child, msgpack.packb((1 << 60, question)))
+            msgpack.unpackb(os.read(from_child, 1 << 16))
 
-        assert len(message) < 1 << 12
-        for _ in range(rounds):
-            ours.append(calls / _timed(ask))
-            bare.append(calls / _timed(ping_pong))
+    for _ in range(pairs):
+        with pinned(), Sandbox() as sandbox, sandbox.start(source) as child, _echo() as pipes:
+            ping_pong(*pipes)  # the other process may still be starting
+            for _ in range(rounds):
+                ours.append(calls / _timed(lambda child=child: ask(child)))
+                bare.append(calls / _timed(lambda pipes=pipes: ping_pong(*pipes)))
     ratios = [mine / theirs for mine, theirs in zip(ours, bare, strict=True)]
     return Row(
         "calls a second",
@@ -180,20 +183,22 @@ def call_rate(rounds: int = 15, calls: int = 2000) -> Row:
     )
 
 
-def two_workers(rounds: int = 5, evaluations: int = 24) -> Row:
-    """Evaluations of spot a second with two workers against one, in turn."""
+def two_workers(rounds: int = 5, evaluations: int = 40) -> Row:
+    """Evaluations of spot a second with two workers against one, in turn.
+
+    Only one of the two runs at a time: workers claim cores, and a third would find none.
+    """
     problem = catalog.load("spot")
-    source = problem.baselines()[0].source
-    with LocalExecutor(problem, 1) as one, LocalExecutor(problem, 2) as two:
-        for executor in (one, two):
-            for future in [executor.submit(Task(source)) for _ in range(8)]:
-                future.result()
+    task = Task(problem.baselines()[0].source)
 
-        def judge(executor: LocalExecutor) -> None:
-            for future in [executor.submit(Task(source)) for _ in range(evaluations)]:
+    def rate(workers: int) -> float:
+        with LocalExecutor(problem, workers) as executor:
+            for future in [executor.submit(task) for _ in range(8)]:  # workers start, and judge the reference once
                 future.result()
+            futures = [executor.submit(task) for _ in range(evaluations)]
+            return evaluations / _timed(lambda: [future.result() for future in futures])
 
-        rates = [[evaluations / _timed(lambda e=e: judge(e)) for e in (one, two)] for _ in range(rounds)]
+    rates = [(rate(1), rate(2)) for _ in range(rounds)]
     ratios = [pair[1] / pair[0] for pair in rates]
     return Row(
         "spot with two workers, evaluations/s",
