@@ -3,48 +3,99 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from evolve.types import EvolveError
+from evolve.types import NO_USAGE, Candidate, EvolveError, Miss, Usage
 
 DEFAULT_EVALUATIONS = 1000
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """How many evaluations and how many seconds of search a run may take; None: any number."""
+    """How much a run may use over all sittings, and the score on train at which it is done; None: no limit."""
 
     evaluations: int | None = None
     seconds: float | None = None
+    dollars: float | None = None
+    tokens: int | None = None
+    score: float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("evaluations", "seconds"):
+        for name in self.__dataclass_fields__:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise EvolveError(f"a budget must be positive; got {name}={value}")
 
 
 class Budget:
-    """Keeps a limit against a clock; seconds used before an interruption count."""
+    """Keeps a limit: 200 means 200, never 201, for what is under way counts with the most it can come to.
 
-    def __init__(self, limit: Limit, clock: Callable[[], float], used_seconds: float = 0.0) -> None:
-        self._limit, self._clock = limit, clock
+    ``most`` is the most that one question to a model can use.  Seconds and ``lost`` usage of earlier
+    sittings count: a process that was killed has paid for answers that it never saw.
+    """
+
+    def __init__(
+        self,
+        limit: Limit,
+        clock: Callable[[], float],
+        *,
+        most: Usage = NO_USAGE,
+        used_seconds: float = 0.0,
+        lost: Usage = NO_USAGE,
+    ) -> None:
+        self._limit, self._clock, self.most = limit, clock, most
         self._start = clock() - used_seconds
+        self._under_way: dict[int, Usage] = {}
+        self._evaluations, self.usage = 0, lost
+        self._best: float | None = None
 
     @property
     def seconds(self) -> float:
         """Seconds of search so far, over all sittings."""
         return self._clock() - self._start
 
-    def allows(self, number: int) -> bool:
-        """Says whether candidate ``number`` (from 0) may still be judged: 200 means 200."""
-        if self._limit.evaluations is not None and number >= self._limit.evaluations:
-            return False
-        return self._limit.seconds is None or self.seconds < self._limit.seconds
+    @property
+    def seconds_to_go(self) -> float:
+        """Seconds until the limit of time; infinite without one."""
+        return float("inf") if self._limit.seconds is None else max(self._limit.seconds - self.seconds, 0.0)
 
-    def seconds_left(self, done: int) -> float | None:
-        """Estimates the time to the end after ``done`` evaluations; None while nothing is known."""
-        left = []
-        if self._limit.seconds is not None:
-            left.append(max(self._limit.seconds - self.seconds, 0.0))
-        if self._limit.evaluations is not None and done:
-            left.append(max(self._limit.evaluations - done, 0) * self.seconds / done)
+    def begin(self, number: int, most: Usage) -> None:
+        """Sets aside what a turn can come to: an evaluation, and ``most``."""
+        self._under_way[number] = most
+
+    def end(self, told: Candidate | Miss) -> None:
+        """Counts what a turn came to."""
+        del self._under_way[told.number]
+        if isinstance(told, Miss):
+            self.usage += told.usage
+            return
+        self.usage += told.proposal.usage
+        self._evaluations += 1
+        score = told.evaluation.score
+        if score is not None:
+            self._best = score if self._best is None else max(score, self._best)
+
+    def affords(self) -> bool:
+        """Says whether another turn may begin, whatever becomes of it and of those under way."""
+        limit = self._limit
+        if self._best is not None and limit.score is not None and self._best >= limit.score:
+            return False
+        if limit.evaluations is not None and self._evaluations + len(self._under_way) >= limit.evaluations:
+            return False
+        if limit.seconds is not None and self.seconds >= limit.seconds:
+            return False
+        worst = sum(self._under_way.values(), self.usage) + self.most
+        if limit.tokens is not None and worst.tokens > limit.tokens:
+            return False
+        return limit.dollars is None or (worst.dollars is not None and worst.dollars <= limit.dollars + _ROUNDING)
+
+    def seconds_left(self) -> float | None:
+        """Estimates the time to the end from the pace so far; None while nothing is known."""
+        left = [] if self._limit.seconds is None else [self.seconds_to_go]
+        for limit, used in (
+            (self._limit.evaluations, self._evaluations),
+            (self._limit.dollars, self.usage.dollars),
+            (self._limit.tokens, self.usage.tokens),
+        ):
+            if limit is not None and used:
+                left.append(max(limit - used, 0) * self.seconds / used)
         return min(left, default=None)

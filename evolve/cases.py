@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from evolve.problem import Problem, ProblemError, Split
+from evolve.problem import SPLITS, Problem, ProblemError, Split
 from evolve.types import EvolveError
 
 
@@ -64,6 +64,11 @@ class CaseSet:
                 lanes.append([])
             lanes[lane].append(index)
         return lanes
+
+
+def cases_of(problem: Problem, name: str, secret: str = "") -> CaseSet:
+    """Returns the cases of a split, of a named set or of a file."""
+    return split_cases(problem, name, secret) if name in SPLITS else named_cases(problem, name)
 
 
 def split_cases(problem: Problem, name: str, secret: str = "") -> CaseSet:

@@ -7,7 +7,6 @@ import argparse
 import datetime
 import logging
 import os
-import shlex
 import signal
 import sys
 import traceback
@@ -19,7 +18,6 @@ from evolve import options as command_line
 from evolve.types import EvolveError
 
 if TYPE_CHECKING:
-    from evolve.budget import Limit
     from evolve.report.progress import ProgressLine
 
 
@@ -80,60 +78,54 @@ def _problems(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from evolve import catalog, session
-    from evolve.cases import split_cases
+    from evolve import catalog, plan, session
+    from evolve.cases import cases_of
     from evolve.report.progress import ProgressLine
     from evolve.standings import gap
 
     problem = catalog.load(options.problem)
     problem.baselines()  # whatever is wrong with them is said before a folder is made
-    train = split_cases(problem, "train")
+    cases = cases_of(problem, options.cases or "train")
+    limit, writing = plan.limit(options), plan.writing(options)
+    preview = plan.preview(writing, problem, cases, limit)
     options.out = options.out or _fresh_folder(problem.name)
-    progress = ProgressLine(lambda best: gap(problem, best.evaluation, train.bounds))
+    progress = ProgressLine(lambda best: gap(problem, best.evaluation, cases.bounds))
 
     def begun() -> None:
-        print(f"searching in {options.out}; Ctrl-C stops, and `{_again(options)}` goes on", file=sys.stderr)
+        said = f"searching in {options.out}; Ctrl-C stops, and `{plan.again(options)}` goes on"
+        print("\n".join([*preview, said]), file=sys.stderr)
 
     try:
-        outcome = session.search(
+        ending = session.search(
             problem,
             options.out,
-            _limit(options),
+            limit,
+            writing=writing,
+            cases=options.cases or "train",
             seed=options.seed,
             workers=options.workers,
             begun=begun,
             report=progress,
+            waiting=progress.waiting,
             choosing=progress.choosing,
         )
     except KeyboardInterrupt:
         return _stopped(options, progress)
     progress.clear()
-    if outcome.exhausted:
-        print("stopped early: the proposers have nothing new to offer", file=sys.stderr)
-    return _print_run(options, outcome.best)
-
-
-def _limit(options: argparse.Namespace) -> "Limit":
-    from evolve.budget import DEFAULT_EVALUATIONS, Limit
-
-    if options.evaluations is None and options.minutes is None:
-        return Limit(DEFAULT_EVALUATIONS)
-    return Limit(options.evaluations, None if options.minutes is None else options.minutes * 60)
-
-
-def _again(options: argparse.Namespace) -> str:
-    """Returns the command that resumes a run."""
-    words = ["evolve", "run", options.problem, "--out", str(options.out)]
-    for name in ("evaluations", "minutes"):
-        value = getattr(options, name)
-        words += [] if value is None else [f"--{name}", f"{value:g}"]
-    return shlex.join(words)
+    _print_run(options, ending.best)
+    if ending.trouble:
+        print(f"evolve: {ending.trouble}; mend it, and `{plan.again(options)}` goes on", file=sys.stderr)
+    elif ending.exhausted:
+        print(f"stopped early: {ending.exhausted}", file=sys.stderr)
+    return 1 if ending.trouble else 0
 
 
 def _stopped(options: argparse.Namespace, progress: "ProgressLine") -> int:
+    from evolve import plan
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough
     progress.finish()
-    print(f"\nstopped; every evaluation is kept, and `{_again(options)}` goes on", file=sys.stderr)
+    print(f"\nstopped; every evaluation is kept, and `{plan.again(options)}` goes on", file=sys.stderr)
     if (options.out / "journal.sqlite").exists():
         _print_run(options)
     return 1
@@ -158,6 +150,22 @@ def _print_run(options: argparse.Namespace, best: int | None = None) -> int:
     with runs.opened(options.out) as (folder, journal):
         summary = runs.summary(folder, journal, best)
         print(tables.as_json(summary) if options.json else runs.describe(summary))
+    return 0
+
+
+def _prompt(options: argparse.Namespace) -> int:
+    from evolve import catalog, preview
+    from evolve.proposers import prompts
+
+    if options.write is not None:
+        written = prompts.write(options.write)
+        print(f"wrote {', '.join(map(str, written))}; change them, and give --prompts {options.write} to `evolve run`")
+        return 0
+    problem = catalog.load(options.problem)
+    question = preview.question(
+        problem, options.operator, options.cases or "train", options.prompt_tokens, options.prompts
+    )
+    print(question)
     return 0
 
 
@@ -200,8 +208,9 @@ def _show(options: argparse.Namespace) -> int:
             run = runs.summary(folder, journal)
             print(tables.as_json(run) if options.json else runs.describe(run))
         else:
-            found = runs.candidate(journal, options.id)
-            print(tables.as_json(found) if options.json else runs.describe_candidate(found))
+            found = runs.turn(journal, options.id)
+            describe = runs.describe_prompt if options.prompt else runs.describe_turn
+            print(tables.as_json(found) if options.json else describe(journal, options.id))
     return 0
 
 
@@ -212,7 +221,7 @@ def _log(options: argparse.Namespace) -> int:
         entries = journal.log() if options.all else runs.line_to_best(journal)
         print(tables.as_json(entries) if options.json else runs.log_table(entries))
         if not (options.all or options.json):
-            print(f"\nthe line to the best; `evolve log {options.run} --all` lists all {journal.count()}")
+            print(f"\nthe line to the best; `evolve log {options.run} --all` lists all {journal.turns()}")
     return 0
 
 
@@ -249,6 +258,7 @@ def _doctor(options: argparse.Namespace) -> int:
 _COMMANDS = {
     "problems": _problems,
     "run": _run,
+    "prompt": _prompt,
     "score": _score,
     "verify": _verify,
     "show": _show,

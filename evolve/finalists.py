@@ -54,6 +54,8 @@ def choose(journal: Journal, executor: Executor) -> int:
     Raises:
         EvolveError: no candidate has a score.
     """
+    if not _has_validation(journal):
+        return leader(journal)
     waiting = {
         number: executor.submit(Task(proposal(journal, number).source, 0.0, "validation"))
         for number in finalists(journal)
@@ -66,9 +68,16 @@ def choose(journal: Journal, executor: Executor) -> int:
 
 def leader(journal: Journal) -> int:
     """Returns the finalist with the highest score on validation, of equals the earliest; unjudged ones stand last."""
+    if not _has_validation(journal):
+        return finalists(journal)[0]
     ranked = {number: _rank(journal, number) for number in finalists(journal)}
     judged = any(has_score for has_score, _ in ranked.values())
     return min(ranked, key=lambda number: (-ranked[number][1], number)) if judged else next(iter(ranked))
+
+
+def _has_validation(journal: Journal) -> bool:
+    """A search on a named case set or a file has no split beside it to choose on."""
+    return journal.header.cases == "train"
 
 
 def proposal(journal: Journal, number: int) -> Proposal:

@@ -1,7 +1,8 @@
-"""Every proposal and evaluation of a run, in one SQLite file that survives ``kill -9``.
+"""Every turn of a run, with its proposal and evaluation or what kept it from one, in one SQLite file.
 
-Written before the search is told, in write-ahead mode with ``synchronous=NORMAL``: a killed process
-loses nothing, a power cut at most the last moments, never the file (sqlite.org/wal.html).
+It survives ``kill -9``: everything is written before the search is told, in write-ahead mode with
+``synchronous=NORMAL``.  A killed process loses nothing, a power cut at most the last moments, never the
+file (sqlite.org/wal.html).
 """
 
 import json
@@ -13,22 +14,31 @@ from pathlib import Path
 from typing import Any, Self
 
 from evolve import rows
+from evolve.ledger import LEDGER_SCHEMA, Ledger
 from evolve.rows import Entry
-from evolve.types import Candidate, Evaluation, EvolveError, Proposal, Verdict
+from evolve.types import Candidate, Evaluation, EvolveError, Miss, Proposal, Verdict
 
-FORMAT = 1
+FORMAT = 2
 
 _SCHEMA = (
     "CREATE TABLE header (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
     """CREATE TABLE proposals (
-    number INTEGER PRIMARY KEY, source TEXT NOT NULL, proposer TEXT NOT NULL, operator TEXT NOT NULL,
-    parents TEXT NOT NULL, rationale TEXT NOT NULL)""",
+    number INTEGER PRIMARY KEY, source TEXT, proposer TEXT NOT NULL, operator TEXT NOT NULL,
+    parents TEXT NOT NULL, rationale TEXT NOT NULL, model TEXT NOT NULL, prompt TEXT NOT NULL,
+    input_tokens INTEGER NOT NULL, cached_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, dollars REAL,
+    outcome TEXT, message TEXT NOT NULL)""",
     """CREATE TABLE evaluations (
     number INTEGER NOT NULL REFERENCES proposals, cases TEXT NOT NULL, verdict TEXT NOT NULL, score REAL,
     feedback TEXT NOT NULL, cpu_seconds REAL NOT NULL, calls INTEGER NOT NULL, confirmed INTEGER NOT NULL,
     run_seconds REAL NOT NULL, results TEXT NOT NULL, PRIMARY KEY (number, cases))""",
     "CREATE INDEX by_score ON evaluations (cases, score, number, verdict, run_seconds)",
     "CREATE TABLE sealed_uses (at TEXT NOT NULL, number INTEGER NOT NULL, policies INTEGER NOT NULL)",
+    "CREATE TABLE faults (at TEXT NOT NULL, turns INTEGER NOT NULL, message TEXT NOT NULL)",
+    *LEDGER_SCHEMA,
+)
+_PROPOSAL = (
+    "SELECT number, source, proposer, operator, parents, rationale, model, prompt, input_tokens, cached_tokens, "
+    "output_tokens, dollars, outcome, message FROM proposals WHERE number = ?"
 )
 _EVALUATION = (
     "SELECT verdict, score, feedback, cpu_seconds, calls, confirmed, results FROM evaluations "
@@ -51,6 +61,8 @@ class Header:
     engine: str
     seed: int
     lag: int
+    cases: str
+    cases_hash: str
     proposers: str
     secret_hash: str
     started: str
@@ -61,6 +73,7 @@ class Journal:
 
     def __init__(self, path: Path, connection: sqlite3.Connection, header: Header) -> None:
         self._path, self._connection, self.header = path, connection, header
+        self.ledger = Ledger(self._write, self._one, self._all)
 
     @classmethod
     def create(cls, path: Path, header: Header) -> Self:
@@ -110,9 +123,10 @@ class Journal:
             state = "cut off"
         if state != "ok":
             raise JournalError(f"the journal {self._path} is damaged ({state}); {_ADVICE}")
-        proposals, last = self._one("SELECT count(*), coalesce(max(number), -1) FROM proposals")
+        turns, last = self._one("SELECT count(*), coalesce(max(number), -1) FROM proposals")
         told, last_told = self._one("SELECT count(*), coalesce(max(number), -1) FROM evaluations WHERE cases = 'train'")
-        if proposals != last + 1 or told != last_told + 1 or told > proposals:
+        (missed,) = self._one("SELECT count(*) FROM proposals WHERE source IS NULL AND number <= ?", last_told)
+        if turns != last + 1 or told + missed != last_told + 1 or last_told > last:
             raise JournalError(f"the journal {self._path} has lost some of its candidates; {_ADVICE}")
 
     def close(self) -> None:
@@ -125,16 +139,25 @@ class Journal:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def propose(self, number: int, proposal: Proposal) -> None:
-        """Keeps a proposal, before it is judged."""
+    def propose(self, number: int, made: Proposal | Miss) -> None:
+        """Keeps what a turn led to, before it is judged."""
+        usage = made.usage
         self._write(
-            "INSERT INTO proposals VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO proposals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             number,
-            proposal.source,
-            proposal.proposer,
-            proposal.operator,
-            json.dumps(proposal.parents),
-            _text(proposal.rationale),
+            None if isinstance(made, Miss) else made.source,
+            made.proposer,
+            made.operator,
+            json.dumps(made.parents),
+            "" if isinstance(made, Miss) else _text(made.rationale),
+            made.model,
+            made.prompt,
+            usage.input_tokens,
+            usage.cached_tokens,
+            usage.output_tokens,
+            usage.dollars,
+            made.outcome if isinstance(made, Miss) else None,
+            _text(made.message) if isinstance(made, Miss) else "",
         )
 
     def record(self, number: int, evaluation: Evaluation, run_seconds: float, cases: str = "train") -> None:
@@ -161,11 +184,28 @@ class Journal:
         """Returns how often the sealed split was used."""
         return int(self._one("SELECT count(*) FROM sealed_uses")[0])
 
-    def proposal(self, number: int) -> Proposal | None:
-        """Returns a proposal, or None if the run has not come so far."""
-        row = self._one("SELECT source, proposer, operator, parents, rationale FROM proposals WHERE number = ?", number)
+    def record_fault(self, at: str, message: str) -> None:
+        """Notes what stopped the run; it is no verdict on any policy."""
+        self._write("INSERT INTO faults SELECT ?, count(*), ? FROM proposals", at, _text(message))
+
+    def last_fault(self) -> str:
+        """Returns what stopped the run, if nothing has happened in it since; else nothing."""
+        row = self._one("SELECT message FROM faults WHERE turns = (SELECT count(*) FROM proposals) ORDER BY rowid DESC")
+        return "" if row is None else str(row[0])
+
+    def made(self, number: int) -> Proposal | Miss | None:
+        """Returns what a turn led to, or None if the run has not come so far."""
+        row = self._one(_PROPOSAL, number)
+        if row is None:
+            return None
+        answer = self.ledger.answer(number) if row[1] is None else ""
         with self._explained():
-            return None if row is None else Proposal(row[0], row[1], row[2], rows.parents(row[3]), row[4])
+            return rows.made(row, answer)
+
+    def proposal(self, number: int) -> Proposal | None:
+        """Returns a proposal, or None if the run has none of that number."""
+        made = self.made(number)
+        return made if isinstance(made, Proposal) else None
 
     def evaluation(self, number: int, cases: str = "train") -> Evaluation | None:
         """Returns a proposal's evaluation on some cases, or None while there is none."""
@@ -211,9 +251,18 @@ class Journal:
         with self._explained():
             return {Verdict(verdict): number for verdict, number in found}
 
+    def outcomes(self) -> dict[str, int]:
+        """Returns how many turns ended without a policy, by outcome, the most frequent first."""
+        query = "SELECT outcome, count(*) FROM proposals WHERE source IS NULL GROUP BY outcome ORDER BY count(*) DESC"
+        return {str(outcome): number for outcome, number in self._all(query)}
+
     def count(self) -> int:
-        """Returns how many candidates were told; they are numbered from 0."""
+        """Returns how many candidates were told."""
         return int(self._one("SELECT count(*) FROM evaluations WHERE cases = 'train'")[0])
+
+    def turns(self) -> int:
+        """Returns how many turns have led to a candidate or to none; they are numbered from 0."""
+        return int(self._one("SELECT count(*) FROM proposals")[0])
 
     def seconds(self) -> float:
         """Returns the seconds of search at the last evaluation, over all sittings."""
@@ -221,11 +270,11 @@ class Journal:
         return 0.0 if seconds is None else float(seconds)
 
     def log(self) -> list[Entry]:
-        """Returns every candidate in order, without its source and its cases."""
+        """Returns every told turn in order, without sources and cases."""
         return [self._entry(row) for row in self._all(f"{_LOG} ORDER BY number")]
 
     def entry(self, number: int) -> Entry | None:
-        """Returns one line of the log, or None if there is no such candidate."""
+        """Returns one line of the log, or None if there is no such turn."""
         row = self._one(f"{_LOG} AND number = ?", number)
         return None if row is None else self._entry(row)
 
@@ -251,8 +300,10 @@ class Journal:
 
 
 _LOG = (
-    "SELECT number, verdict, score, proposer, operator, parents, rationale FROM evaluations JOIN proposals "
-    "USING (number) WHERE cases = 'train'"
+    "SELECT number, coalesce(outcome, verdict), score, proposer, operator, parents, "
+    "CASE WHEN source IS NULL THEN message ELSE rationale END "
+    "FROM proposals LEFT JOIN (SELECT * FROM evaluations WHERE cases = 'train') USING (number) "
+    "WHERE (verdict IS NOT NULL OR outcome IS NOT NULL)"
 )
 
 

@@ -3,6 +3,7 @@
 import argparse
 import difflib
 import math
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Returns what a command line says; wrong use ends the process with status 2 and a message."""
     whole = parser()
     options, unknown = whole.parse_known_args(arguments)
+    options.words = list(sys.argv[1:] if arguments is None else arguments)
     if unknown:
         used: argparse.ArgumentParser = options.parser
         known = [name for action in used._actions for name in action.option_strings]  # argparse lists them nowhere else
@@ -37,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
 
     command("problems", "what can be evolved, with baselines, bounds and scores")
     _add_run(command("run", "search for a better policy; the same --out resumes"))
+    _add_prompt(command("prompt", "what a model would be asked", table=False))
     _add_score(command("score", "judge policies side by side"))
     verify = command("verify", "prove the best of a run on the sealed cases")
     show = command("show", "a run, or one of its candidates")
@@ -47,6 +50,7 @@ def parser() -> argparse.ArgumentParser:
     _add_workers(verify)
     log.add_argument("--all", action="store_true", help="every candidate instead of the line from reference to best")
     show.add_argument("id", nargs="?", type=int, metavar="ID", help="a candidate's number (default: the run itself)")
+    show.add_argument("--prompt", action="store_true", help="what the model was asked that wrote the candidate")
     diff.add_argument("id", nargs="?", type=int, metavar="ID", help="a candidate (default: the best)")
     diff.add_argument("other", nargs="?", type=int, metavar="ID", help="a later one (default: against the reference)")
     new = command("new", "write a problem of your own that runs at once", table=False)
@@ -60,12 +64,81 @@ def _add_run(run: argparse.ArgumentParser) -> None:
         "problem", metavar="PROBLEM", help="a name from `evolve problems`, a .py file, or a folder with a problem.py"
     )
     run.add_argument(
-        "--evaluations", type=_positive, metavar="N", help="stop after N evaluations (default 1000 without --minutes)"
+        "--cases", type=_no_split, metavar="NAME_OR_FILE", help="search on these cases instead of the train split"
     )
-    run.add_argument("--minutes", type=_minutes, metavar="M", help="stop after M minutes of search, over all sittings")
     run.add_argument("--seed", type=int, metavar="S", help="seed of the search (default 0)")
     _add_workers(run)
     run.add_argument("--out", type=Path, metavar="DIR", help="the run's folder (default: a new one in runs/)")
+    _add_budget(
+        run.add_argument_group("budget", "What a run may use over all sittings; the first that is spent ends it.")
+    )
+    _add_models(run.add_argument_group("models", "Who writes the policies; without --model the embedded proposers do."))
+
+
+def _add_budget(budget: argparse._ArgumentGroup) -> None:
+    budget.add_argument(
+        "--evaluations",
+        type=_positive,
+        metavar="N",
+        help="policies judged, baselines included (without any budget 1000, with a model 100)",
+    )
+    budget.add_argument("--minutes", type=_amount, metavar="M", help="minutes of search")
+    budget.add_argument("--dollars", type=_amount, metavar="D", help="what models may cost")
+    budget.add_argument("--tokens", type=_positive, metavar="N", help="tokens that models may read and write")
+    budget.add_argument("--target", type=_amount, metavar="SCORE", help="stop when a policy has this score on train")
+
+
+def _add_models(models: argparse._ArgumentGroup) -> None:
+    models.add_argument(
+        "--model",
+        action="append",
+        default=[],
+        metavar="M",
+        help="a LiteLLM name such as anthropic/NAME, gemini/NAME or ollama/NAME; with --base-url a name that the "
+        "server knows; `manual`: prompts and answers are files. More than one makes a pool; M may go on with "
+        ",weight=W,role=cheap|strong,base-url=URL,price=IN/OUT,key=VARIABLE",
+    )
+    models.add_argument(
+        "--base-url", metavar="URL", help="an OpenAI-compatible server, such as http://127.0.0.1:8000/v1"
+    )
+    models.add_argument(
+        "--price", metavar="IN/OUT", help="dollars per million tokens, where LiteLLM does not know them"
+    )
+    models.add_argument(
+        "--embedded", type=_share, metavar="SHARE", help="share of proposals by the embedded proposers (default 0)"
+    )
+    models.add_argument("--concurrency", type=_positive, metavar="N", help="calls under way at a time (default 8)")
+    models.add_argument(
+        "--timeout", type=_amount, default=300.0, metavar="SECONDS", help="longest wait for an answer (default 300)"
+    )
+    models.add_argument(
+        "--answer-tokens", type=_positive, default=16_000, metavar="N", help="longest answer (default 16000)"
+    )
+    _add_templates(models)
+    models.add_argument("--temperature", type=_temperature, metavar="T", help="default: the provider's")
+    models.add_argument("--record", type=Path, metavar="FILE", help="keep every answer in a cassette")
+    models.add_argument("--replay", type=Path, metavar="FILE", help="take the answers from a cassette and ask nobody")
+
+
+def _add_templates(models: "argparse._ActionsContainer") -> None:
+    models.add_argument(
+        "--prompt-tokens", type=_positive, default=12_000, metavar="N", help="longest question (default 12000)"
+    )
+    models.add_argument("--prompts", type=Path, metavar="DIR", help="templates of your own; see `evolve prompt`")
+
+
+def _add_prompt(prompt: argparse.ArgumentParser) -> None:
+    prompt.add_argument(
+        "problem", metavar="PROBLEM", help="a name from `evolve problems`, a .py file, or a folder with a problem.py"
+    )
+    prompt.add_argument(
+        "--operator", choices=("edit", "rewrite", "combine", "repair"), default="edit", help="default: edit"
+    )
+    prompt.add_argument(
+        "--cases", type=_no_split, metavar="NAME_OR_FILE", help="as in a search on these cases instead of train"
+    )
+    _add_templates(prompt)
+    prompt.add_argument("--write", type=Path, metavar="DIR", help="write the templates there, to change them")
 
 
 def _add_score(score: argparse.ArgumentParser) -> None:
@@ -94,14 +167,32 @@ def _positive(text: str) -> int:
     return number
 
 
-def _minutes(text: str) -> float:
+def _amount(text: str) -> float:
+    amount = _number(text)
+    if not 0 < amount < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
+    return amount
+
+
+def _share(text: str) -> float:
+    share = _number(text)
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"expected a share from 0 to 1, got {text!r}")
+    return share
+
+
+def _temperature(text: str) -> float:
+    temperature = _number(text)
+    if not 0 <= temperature <= 2:
+        raise argparse.ArgumentTypeError(f"expected a temperature from 0 to 2, got {text!r}")
+    return temperature
+
+
+def _number(text: str) -> float:
     try:
-        minutes = float(text)
+        return float(text)
     except ValueError:
-        minutes = 0.0
-    if not 0 < minutes < math.inf:
-        raise argparse.ArgumentTypeError(f"expected minutes above 0, got {text!r}")
-    return minutes
+        return math.nan  # which lies in no range
 
 
 def _no_split(text: str) -> str:

@@ -4,12 +4,12 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from evolve.types import CaseResult, Evaluation, Verdict
+from evolve.types import CaseResult, Evaluation, Miss, Outcome, Proposal, Usage, Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One candidate in the log."""
+    """One turn in the log; ``verdict`` is the outcome where there is no policy, ``rationale`` then says why."""
 
     number: int
     verdict: str
@@ -53,6 +53,15 @@ def evaluation(row: tuple[Any, ...]) -> Evaluation:
     return Evaluation(
         Verdict(verdict), score, unpacked(results), str(feedback), float(cpu_seconds), int(calls), bool(confirmed)
     )
+
+
+def made(row: tuple[Any, ...], answer: str) -> Proposal | Miss:
+    """Returns what a turn led to, from its row in the table of proposals."""
+    number, source, proposer, operator, packed_parents, rationale, model, prompt, *used, outcome, message = row
+    usage, of = Usage(*used), parents(packed_parents)
+    if source is None:
+        return Miss(number, Outcome(outcome), message, proposer, operator, of, answer, model, prompt, usage)
+    return Proposal(source, proposer, operator, of, rationale, model, prompt, usage)
 
 
 def parents(text: str) -> tuple[int, ...]:

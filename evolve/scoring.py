@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from evolve.cases import cases_of
 from evolve.executors import Task
 from evolve.executors.local import LocalExecutor, default_workers
-from evolve.executors.worker import cases_of
 from evolve.problem import Problem
 from evolve.standings import Standing, standings
 from evolve.types import EvolveError

@@ -1,4 +1,4 @@
-"""Decides what to judge next: baselines first, then what the proposers make of the archive."""
+"""Decides what to try next: baselines first, then what the proposers make of the archive."""
 
 import hashlib
 from collections.abc import Sequence
@@ -8,8 +8,8 @@ from random import Random
 
 from evolve import normal
 from evolve.archives import Archive
-from evolve.proposers import Proposer
-from evolve.types import Baseline, Candidate, EvolveError, Proposal
+from evolve.proposers import Draft, Proposer
+from evolve.types import Baseline, Candidate, EvolveError, Miss, Outcome, Proposal
 
 ATTEMPTS = 200
 """Proposals in a row that may be nothing or old before the search calls itself exhausted."""
@@ -30,14 +30,15 @@ class Arm:
 class Search:
     """Ask/tell over proposers and an archive.
 
-    Proposal ``n`` depends on the seed, on ``n`` and on the candidates told before it was asked, so
-    the same candidates told in the same order give the same search, on any number of workers and
-    after any interruption.
+    What turn ``n`` asks for depends on the seed, on ``n`` and on what was told before it was asked, so
+    the same told in the same order gives the same search, on any number of workers and after any
+    interruption.
     """
 
     def __init__(self, baselines: Sequence[Baseline], arms: Sequence[Arm], archive: Archive, seed: int) -> None:
         self._baselines, self._arms, self._archive, self._seed = baselines, arms, archive, seed
-        self._seen: set[str] = set()
+        self._asked: set[str] = set()  # keys of policies asked for or told
+        self._admitted: dict[str, int] = {}  # the turn that first led to a policy
 
     @property
     def archive(self) -> Archive:
@@ -50,44 +51,77 @@ class Search:
         best = self._archive.best
         return 0.0 if best is None else best.score
 
-    def ask(self, number: int) -> Proposal:
-        """Returns the policy to judge as candidate ``number``; none is returned twice.
+    @property
+    def trouble(self) -> str:
+        """What keeps a proposer from offering anything for the rest of the sitting; empty if nothing does."""
+        return "; ".join(arm.proposer.trouble for arm in self._arms if arm.proposer.trouble)
+
+    def ask(self, number: int) -> Proposal | Draft:
+        """Returns the policy of turn ``number``, or what to ask a model for it; no policy is returned twice.
 
         Raises:
             Exhausted: nothing new was proposed in ``ATTEMPTS`` attempts.
         """
-        proposal = (
-            self._baseline(number) if number < len(self._baselines) else self._new(Random(f"{self._seed}/{number}"))
-        )
-        self.recall(proposal)
-        return proposal
+        if number < len(self._baselines):
+            made: Proposal | Draft = self._baseline(number)
+        else:
+            made = self._new(Random(f"{self._seed}/{number}"))
+        if isinstance(made, Proposal):
+            self._asked.add(_key(made.source))
+        return made
 
-    def recall(self, proposal: Proposal) -> None:
-        """Takes note of a proposal that was asked for before an interruption."""
-        self._seen.add(_key(proposal.source))
-
-    def tell(self, candidate: Candidate) -> None:
-        """Learns a judged candidate."""
-        self._archive.add(candidate)
+    def recall(self, made: Proposal | Miss) -> None:
+        """Takes note of what a turn led to in an earlier sitting, in place of asking."""
+        if isinstance(made, Proposal) and not made.model:
+            self._asked.add(_key(made.source))
         for arm in self._arms:
-            arm.proposer.tell(candidate)
+            arm.proposer.recall(made)
+
+    def admit(self, number: int, made: Proposal | Miss) -> Proposal | Miss:
+        """Returns what a turn led to, which is nothing if an earlier turn led to the same; called in order."""
+        if isinstance(made, Miss):
+            return made
+        first = self._admitted.setdefault(_key(made.source), number)
+        return made if first == number or number < len(self._baselines) else _repeated(number, first, made)
+
+    def tell(self, told: Candidate | Miss) -> None:
+        """Learns what became of a turn."""
+        if isinstance(told, Candidate):
+            self._asked.add(_key(told.proposal.source))
+            self._archive.add(told)
+        for arm in self._arms:
+            arm.proposer.tell(told)
 
     def _baseline(self, number: int) -> Proposal:
         baseline = self._baselines[number]
         return Proposal(baseline.source, "baseline", baseline.name, rationale=baseline.about)
 
-    def _new(self, rng: Random) -> Proposal:
+    def _new(self, rng: Random) -> Proposal | Draft:
         proposers = [arm.proposer for arm in self._arms]
         weights = [arm.weight for arm in self._arms]
         for _ in range(ATTEMPTS):
-            proposal = rng.choices(proposers, weights)[0].propose(self._archive, rng)
-            if proposal is not None and self._is_new(proposal.source):
-                return proposal
-        raise Exhausted(f"no proposer had anything new to offer in {ATTEMPTS} attempts")
+            made = rng.choices(proposers, weights)[0].propose(self._archive, rng)
+            if isinstance(made, Draft) or (made is not None and self._is_new(made.source)):
+                return made
+        raise Exhausted(self.trouble or f"no proposer had anything new to offer in {ATTEMPTS} attempts")
 
     def _is_new(self, source: str) -> bool:
         """Says no to what was proposed before, and to text that no file can hold."""
-        return _is_unicode(source) and _key(source) not in self._seen
+        return _is_unicode(source) and _key(source) not in self._asked
+
+
+def _repeated(number: int, first: int, made: Proposal) -> Miss:
+    return Miss(
+        number,
+        Outcome.NOT_NEW,
+        f"the same policy as #{first}, apart from layout, comments and names",
+        made.proposer,
+        made.operator,
+        made.parents,
+        model=made.model,
+        prompt=made.prompt,
+        usage=made.usage,
+    )
 
 
 def _is_unicode(source: str) -> bool:
@@ -98,7 +132,7 @@ def _is_unicode(source: str) -> bool:
     return True
 
 
-@lru_cache(maxsize=64)  # asked for when a proposal is new and again when it is noted
+@lru_cache(maxsize=64)  # asked for when a policy is proposed, admitted and told
 def _key(source: str) -> str:
     """Equal for policies that differ only in layout, comments and names of locals."""
     try:

@@ -1,44 +1,57 @@
 """One sitting of a run: opens or resumes its folder, joins the parts and searches."""
 
 import datetime
+import hashlib
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 from evolve import catalog, finalists, loop
 from evolve.archives.lineages import Lineages
 from evolve.budget import Budget, Limit
+from evolve.cases import cases_of
 from evolve.executors import Executor
 from evolve.executors.local import LocalExecutor, default_workers
 from evolve.folder import RunFolder
 from evolve.journal import Header, Journal, JournalError
+from evolve.models import Writers
 from evolve.problem import Problem, ProblemError
-from evolve.proposers.mutate import Mutate
-from evolve.proposers.tune import Tune
-from evolve.search import Arm, Search
-from evolve.types import Candidate
+from evolve.search import Exhausted, Search
+from evolve.types import Candidate, EvolveError, Miss, Usage
+from evolve.writers import Writing
 
-MUTATE_WEIGHT, TUNE_WEIGHT = 3.0, 1.0
+EMBEDDED = Writing()
+"""No model: the embedded proposers write all policies."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a search stands after another candidate."""
+    """Where a search stands after another turn."""
 
-    candidate: Candidate
+    told: Candidate | Miss
+    evaluations: int
+    misses: int
     best: Candidate | None
     seconds: float
     seconds_left: float | None
+    usage: Usage
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a sitting ended: the number of the best, and whether the proposers had nothing new to offer."""
+class Ending:
+    """How a sitting ended: the number of the best, and what stopped it before its budget was spent.
+
+    ``trouble`` says why no model could be asked any more.
+    """
 
     best: int
-    exhausted: bool
+    exhausted: str = ""
+    trouble: str = ""
 
 
 def search(
@@ -46,48 +59,86 @@ def search(
     out: Path,
     limit: Limit,
     *,
+    writing: Writing = EMBEDDED,
+    cases: str = "train",
     seed: int | None = None,
     workers: int | None = None,
     begun: Callable[[], None] = lambda: None,
     report: Callable[[Progress], None] = lambda _: None,
+    waiting: Callable[[str], None] = lambda _: None,
     choosing: Callable[[], None] = lambda: None,
     clock: Callable[[], float] = time.monotonic,
-) -> Outcome:
+) -> Ending:
     """Begins or resumes the run in ``out`` and searches within ``limit``.
 
-    ``begun`` hears that the folder is ours.  The best is chosen on the validation split among the
-    finalists, which ``choosing`` announces; its source is left in ``best.py``.
+    ``cases`` names what the search sees: the train split, a case set or a file.  ``begun`` hears that the
+    folder is ours, ``waiting`` what a model keeps us waiting for.  The best is chosen on the validation
+    split among the finalists, which ``choosing`` announces (of a search on other cases than train it is
+    the one that leads there); its source is left in ``best.py``.
 
     Raises:
         EvolveError: the folder is another run's, the problem is at fault, or the sandbox failed.
     """
     folder = RunFolder(out)
-    with folder.locked(), (_resumed if folder.exists else _begun)(folder, problem, seed) as journal:
+    now = partial(_header, problem, writing, cases)
+    with folder.locked(), (_resumed if folder.exists else _begun)(folder, now, seed) as journal:
         begun()
-        with LocalExecutor(problem, default_workers() if workers is None else workers) as executor:
-            budget = Budget(limit, clock, journal.seconds())
-            new = _search(problem, journal, executor, budget, report)
-            choosing()
-            best = finalists.choose(journal, executor)
+        budget = Budget(limit, clock, most=writing.most, used_seconds=journal.seconds(), lost=journal.ledger.lost())
+        with _noting_faults(journal):
+            arms = writing.arms(problem, cases_of(problem, cases))
+            with (
+                LocalExecutor(problem, default_workers() if workers is None else workers) as executor,
+                writing.open(out, journal.header.seed, lambda: budget.seconds_to_go, waiting) as writers,
+            ):
+                searching = Search(problem.baselines(), arms, Lineages(), journal.header.seed)
+                end = _search(searching, problem, journal, executor, writers, budget, report)
+                choosing()
+                best = finalists.choose(journal, executor)
         folder.keep(folder.best, finalists.proposal(journal, best).source)
-    return Outcome(best, exhausted=not new)
+    return Ending(best, "" if end is None else str(end), searching.trouble)
 
 
 def _search(
-    problem: Problem, journal: Journal, executor: Executor, budget: Budget, report: Callable[[Progress], None]
-) -> bool:
-    """Returns whether the proposers still have something to offer."""
-    baselines = problem.baselines()
-    arms = (Arm(Mutate(), MUTATE_WEIGHT), Arm(Tune(), TUNE_WEIGHT))
-    searching = Search(baselines, arms, Lineages(), journal.header.seed)
+    searching: Search,
+    problem: Problem,
+    journal: Journal,
+    executor: Executor,
+    writers: Writers,
+    budget: Budget,
+    report: Callable[[Progress], None],
+) -> Exhausted | None:
+    """Returns what the proposers said if they had nothing more to offer."""
+    baselines, header = len(problem.baselines()), journal.header
+    counts = Counter[type]()
 
-    def told(candidate: Candidate) -> None:
-        if candidate.number < len(baselines):
-            _insist_on_score(candidate)
-        left = budget.seconds_left(candidate.number + 1)
-        report(Progress(candidate, searching.archive.best, budget.seconds, left))
+    def told(turn: Candidate | Miss) -> None:
+        counts[type(turn)] += 1
+        if isinstance(turn, Candidate) and turn.number < baselines:
+            _insist_on_score(turn)
+        best, left = searching.archive.best, budget.seconds_left()
+        report(Progress(turn, counts[Candidate], counts[Miss], best, budget.seconds, left, budget.usage))
 
-    return loop.run(searching, executor, journal, budget, warm_up=len(baselines), lag=journal.header.lag, report=told)
+    return loop.run(
+        searching,
+        executor,
+        writers,
+        journal,
+        budget,
+        warm_up=baselines,
+        cases=header.cases,
+        lag=header.lag,
+        report=told,
+    )
+
+
+@contextmanager
+def _noting_faults(journal: Journal) -> Iterator[None]:
+    """Writes down what stops a run; it is no verdict on the policies under way, which have none."""
+    try:
+        yield
+    except Exception as fault:
+        journal.record_fault(_now(), f"{type(fault).__name__}: {fault}")
+        raise
 
 
 def _insist_on_score(baseline: Candidate) -> None:
@@ -98,12 +149,12 @@ def _insist_on_score(baseline: Candidate) -> None:
         )
 
 
-def _begun(folder: RunFolder, problem: Problem, seed: int | None) -> Journal:
+def _begun(folder: RunFolder, now: "_Now", seed: int | None) -> Journal:
     secret_hash = folder.prepare()
-    return folder.create(_header(problem, 0 if seed is None else seed, secret_hash))
+    return folder.create(now(0 if seed is None else seed, secret_hash))
 
 
-def _resumed(folder: RunFolder, problem: Problem, seed: int | None) -> Journal:
+def _resumed(folder: RunFolder, now: "_Now", seed: int | None) -> Journal:
     """Opens a run to go on with it.
 
     Raises:
@@ -112,39 +163,53 @@ def _resumed(folder: RunFolder, problem: Problem, seed: int | None) -> Journal:
     journal = folder.open()
     try:
         journal.check()
-        _insist_on_same(folder, journal.header, problem, seed)
-    except JournalError:
+        was = journal.header
+        _insist_on_same(folder, was, now(was.seed if seed is None else seed, was.secret_hash))
+    except EvolveError:
         journal.close()
         raise
     return journal
 
 
-def _insist_on_same(folder: RunFolder, was: Header, problem: Problem, seed: int | None) -> None:
-    now = _header(problem, was.seed if seed is None else seed, was.secret_hash)
+def _insist_on_same(folder: RunFolder, was: Header, now: Header) -> None:
     for what, old, new in (
         ("problem", was.problem, now.problem),
         ("version of evolve", was.engine, now.engine),
         ("seed", was.seed, now.seed),
+        ("set of cases", was.cases, now.cases),
         ("set of proposers", was.proposers, now.proposers),
     ):
         if old != new:
             raise JournalError(f"{folder.path} is a run with another {what} ({old}; now {new}); give another --out")
     if was.digest != now.digest:
         raise JournalError(
-            f"the code of {problem.name} or its baselines has changed since {folder.path} began, so its scores no "
+            f"the code of {was.problem} or its baselines has changed since {folder.path} began, so its scores no "
             "longer hold; give another --out"
         )
+    if was.cases_hash != now.cases_hash:
+        raise JournalError(f"the file {was.cases} has changed since {folder.path} began; give another --out")
 
 
-def _header(problem: Problem, seed: int, secret_hash: str) -> Header:
+_Now = Callable[[int, str], Header]
+"""Makes the header of the present command from a seed and the hash of a secret."""
+
+
+def _header(problem: Problem, writing: Writing, cases: str, seed: int, secret_hash: str) -> Header:
+    file = Path(cases)
     return Header(
         problem=problem.name,
         spec=catalog.spec(problem),
         digest=catalog.digest(problem),
         engine=version("evolve"),
         seed=seed,
-        lag=loop.LAG,
-        proposers=f"mutate {MUTATE_WEIGHT:g}, tune {TUNE_WEIGHT:g}",
+        lag=writing.lag,
+        cases=cases,
+        cases_hash=hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else "",
+        proposers=writing.describe(),
         secret_hash=secret_hash,
-        started=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        started=_now(),
     )
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

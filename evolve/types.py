@@ -1,8 +1,9 @@
-"""The nouns that every part shares: verdict, proposal, evaluation, candidate."""
+"""The nouns that every part shares: verdict, outcome, usage, proposal, miss, evaluation, candidate."""
 
 import enum
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 class Verdict(enum.StrEnum):
@@ -16,12 +17,63 @@ class Verdict(enum.StrEnum):
     FORBIDDEN = "FORBIDDEN"  # the policy tried something that the sandbox denies
 
 
+class Outcome(enum.StrEnum):
+    """Why a question to a model led to no policy.  None of these is a verdict, and none has a score."""
+
+    # The call failed.
+    KEY_REFUSED = "KEY_REFUSED"  # no key, or one that the provider does not take
+    NO_SUCH_MODEL = "NO_SUCH_MODEL"
+    REJECTED = "REJECTED"  # the provider will not answer this request, now or later
+    RATE_LIMITED = "RATE_LIMITED"  # too many requests, to the end of our patience
+    UNAVAILABLE = "UNAVAILABLE"  # no connection, an error of the server, or an answer that is none
+    NO_ANSWER = "NO_ANSWER"  # nothing whole came in time
+    # The answer holds nothing to judge.
+    EMPTY = "EMPTY"
+    CUT_OFF = "CUT_OFF"  # it ended in the middle
+    TOO_LONG = "TOO_LONG"
+    NO_POLICY = "NO_POLICY"  # prose, another file, or code for something else
+    BROKEN_EDIT = "BROKEN_EDIT"  # an edit that fits nowhere, or in two places
+    NOT_NEW = "NOT_NEW"  # a policy that the run has had already
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What calls of models used.
+
+    ``input_tokens`` include ``cached_tokens``, ``output_tokens`` those of reasoning.  ``dollars`` is
+    None where the price is not known.
+    """
+
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    dollars: float | None = 0.0
+
+    @property
+    def tokens(self) -> int:
+        """Tokens read and written."""
+        return self.input_tokens + self.output_tokens
+
+    def __add__(self, other: "Usage") -> "Usage":
+        unknown = self.dollars is None or other.dollars is None
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.cached_tokens + other.cached_tokens,
+            self.output_tokens + other.output_tokens,
+            None if unknown else (self.dollars or 0.0) + (other.dollars or 0.0),
+        )
+
+
+NO_USAGE = Usage()
+
+
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """A policy that was not judged yet.
 
     ``parents`` are the numbers of the candidates it was made from, ``operator`` says how the
-    proposer made it, ``rationale`` why, in one line.
+    proposer made it, ``rationale`` why, in one line.  Where a model wrote it, ``model`` is its name
+    and ``prompt`` the id of what it was asked.
     """
 
     source: str
@@ -29,6 +81,28 @@ class Proposal:
     operator: str = ""
     parents: tuple[int, ...] = ()
     rationale: str = ""
+    model: str = ""
+    prompt: str = ""
+    usage: Usage = NO_USAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """A turn in which a model was asked and no policy came of it, so that there is nothing to judge.
+
+    ``answer`` is what the model wrote, if anything.
+    """
+
+    number: int
+    outcome: Outcome
+    message: str
+    proposer: str
+    operator: str = ""
+    parents: tuple[int, ...] = ()
+    answer: str = ""
+    model: str = ""
+    prompt: str = ""
+    usage: Usage = NO_USAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,17 +173,26 @@ class Limits:
     ``cpu_seconds`` are checked when a child ends and, rounded up to whole seconds, by the kernel while
     it runs; ``wall_seconds`` count only while the judge waits for the policy.  ``call_seconds`` bounds
     one message, which in lock-step carries a question for several cases, and the loading of the policy.
+    ``case_cpu_seconds`` bounds the mean over the cases: set it where a policy gains by computing longer, for
+    the sealed split has more cases than train.  Only validation and the sealed split allow all of it, other
+    cases half: a search presses against every limit, and what it finds must also pass on a slower day.
     """
 
     cpu_seconds: float = 10.0
     wall_seconds: float = 60.0
     call_seconds: float = 5.0
     memory_mib: int = 512
+    case_cpu_seconds: float = math.inf
 
     def __post_init__(self) -> None:
         for name in self.__dataclass_fields__:
             if not getattr(self, name) > 0:
                 raise ValueError(f"limits must be positive; got {name}={getattr(self, name)!r}")
+
+    def over(self, cases: int, *, proving: bool) -> "Limits":
+        """Returns the limits of one pass over so many cases; ``proving``: of validation or the sealed split."""
+        share = 1.0 if proving else 0.5
+        return replace(self, cpu_seconds=min(self.cpu_seconds, share * cases * self.case_cpu_seconds))
 
 
 @dataclass(frozen=True, slots=True)

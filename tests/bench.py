@@ -102,7 +102,7 @@ def framework_cost(candidates: int = 400) -> Row:
     problem = Trivial()
     with tempfile.TemporaryDirectory() as folder, pinned():
         run = RunFolder(Path(folder) / "run")
-        journal = run.create(Header("trivial", "", "", "", 0, loop.LAG, "mutate", run.prepare(), ""))
+        journal = run.create(Header("trivial", "", "", "", 0, loop.LAG, "train", "", "mutate", run.prepare(), ""))
         before = _cpu_seconds()
         with Sandbox() as sandbox:
             judge = Judge(split_cases(problem, "train"), sandbox)

@@ -75,7 +75,7 @@ def copied(home, tmp_path):
 def test_run_prints_where_it_works_one_progress_line_and_a_summary(home):
     errors, out = (home / "err.txt").read_text(), (home / "out.txt").read_text()
     assert errors.startswith(
-        f"searching in run; Ctrl-C stops, and `evolve run tiny.py --out run --evaluations {EVALUATIONS}` goes on\n"
+        f"searching in run; Ctrl-C stops, and `evolve run tiny.py --evaluations {EVALUATIONS} --out run` goes on\n"
     )
     assert re.search(
         rf"^{EVALUATIONS} evaluations, best on train \d+\.\d{{4}}, gap closed \d+\.\d%, \d+\.\d/s, \$0\.00, 0:00 left$",

@@ -7,7 +7,7 @@ from evolve.finalists import FINALISTS, choose, finalists, leader
 from evolve.journal import Header, Journal
 from evolve.types import EvolveError, Proposal
 
-HEADER = Header("tiny", "tiny.py", "d", "0", 0, 8, "mutate", "h", "now")
+HEADER = Header("tiny", "tiny.py", "d", "0", 0, 8, "train", "", "mutate", "h", "now")
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from evolve.types import EvolveError
 
 
 def header(secret_hash):
-    return Header("tiny", "tiny.py", "d", "0", 0, 8, "mutate", secret_hash, "now")
+    return Header("tiny", "tiny.py", "d", "0", 0, 8, "train", "", "mutate", secret_hash, "now")
 
 
 @pytest.fixture

@@ -14,9 +14,11 @@ OURS = ("evolve", "evaluators", "seeds", "workloads", "results")
 
 LEVELS = (
     {"types"},
-    {"problem", "normal", "statistics", "rows"},
+    {"problem", "normal", "statistics", "text", "models"},
+    {"rows", "ledger"},
     {"proposers", "archives", "sandbox", "journal", "folder", "budget", "cases", "catalog", "decision"},
     {"search", "judge", "executors"},
+    {"turns"},
     {"loop"},
 )
 """Each part of the engine imports from its own level and those before it; all others stand above."""

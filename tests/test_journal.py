@@ -9,7 +9,7 @@ from evolve.journal import Header, Journal, JournalError
 from evolve.rows import packed, unpacked
 from evolve.types import CaseResult, Evaluation, Proposal, Verdict
 
-HEADER = Header("tiny", "tiny.py", "d1", "0.1", 7, 8, "mutate 3", "h", "2026-01-01")
+HEADER = Header("tiny", "tiny.py", "d1", "0.1", 7, 8, "train", "", "mutate 3", "h", "2026-01-01")
 
 
 @pytest.fixture
@@ -202,7 +202,7 @@ def test_a_journal_with_gaps_is_refused(path, lost):
 @pytest.mark.parametrize(
     "change",
     [
-        "UPDATE header SET value = '2' WHERE key = 'format'",
+        "UPDATE header SET value = '1' WHERE key = 'format'",
         "DELETE FROM header WHERE key = 'lag'",
         "INSERT INTO header VALUES ('colour', '1')",
         "UPDATE header SET value = '\"seven\"' WHERE key = 'seed'",

@@ -527,6 +527,8 @@ def test_limits_hold_for_all_cases_together_when_each_has_a_child_of_its_own(san
     start = time.monotonic()
     assert judge.measure(waits, isolated=True).verdict is Verdict.TIMED_OUT
     assert time.monotonic() - start < 0.2 * len(split_cases(Brisk(), "train"))
+    Brisk.limits = Limits(cpu_seconds=0.5, wall_seconds=60.0)
+    judge = Judge(split_cases(Brisk(), "train"), sandbox)
     burns = "sum(range(3 * 10 ** 6))\ndef guess(low, high):\n    return 50\n"  # each child far below its limit
     assert judge.measure(burns, isolated=True).message == "used up the 0.5 s of CPU that it had for all cases"
 

@@ -13,7 +13,7 @@ from evolve.proposers.mutate import Mutate
 from evolve.search import Arm, Exhausted, Search
 from evolve.types import Baseline, EvolveError, Proposal
 
-HEADER = Header("tiny", "tiny.py", "d", "0", 0, 8, "mutate", "h", "now")
+HEADER = Header("tiny", "tiny.py", "d", "0", 0, 8, "train", "", "mutate", "h", "now")
 BASELINES = [
     Baseline("reference", tiny.REFERENCE),
     Baseline("steep", "def guess(x):\n    return 4 * x if x < 9 else 3\n"),
@@ -53,8 +53,11 @@ class Spy:
         self.told_at_ask.append(len(self.told))
         return Proposal(f"policy {number}", "spy")
 
-    def recall(self, proposal):
+    def recall(self, made):
         pass
+
+    def admit(self, number, made):
+        return made
 
     def tell(self, candidate):
         self.told.append(candidate.number)
@@ -80,14 +83,14 @@ def candidates(journal):
 
 def whole_run(path, evaluations=40, executor=None, lag=loop.LAG):
     with Journal.create(path, HEADER) as journal:
-        loop.run(searching(), executor or tiny.Guessing(), journal, unlimited(evaluations), warm_up=2, lag=lag)
+        loop.run(searching(), executor or tiny.Guessing(), None, journal, unlimited(evaluations), warm_up=2, lag=lag)
         return candidates(journal)
 
 
 @pytest.mark.parametrize("lag", [1, 3, 8])
 def test_a_proposal_is_asked_for_when_exactly_those_up_to_its_number_minus_lag_were_told(journal, lag):
     spy = Spy()
-    loop.run(spy, tiny.Guessing(Random(1)), journal, unlimited(30), warm_up=5, lag=lag)
+    loop.run(spy, tiny.Guessing(Random(1)), None, journal, unlimited(30), warm_up=5, lag=lag)
     after_warm_up = spy.told_at_ask[5:]
     assert after_warm_up == [max(5, number - lag + 1) for number in range(5, 30)]
     assert spy.told == list(range(30))
@@ -95,8 +98,8 @@ def test_a_proposal_is_asked_for_when_exactly_those_up_to_its_number_minus_lag_w
 
 def test_nothing_is_asked_for_before_the_warm_up_was_told(journal):
     spy = Spy()
-    loop.run(spy, tiny.Guessing(Random(2)), journal, unlimited(12), warm_up=12, lag=20)
-    loop.run(again := Spy(), tiny.Guessing(), journal, unlimited(13), warm_up=12, lag=20)
+    loop.run(spy, tiny.Guessing(Random(2)), None, journal, unlimited(12), warm_up=12, lag=20)
+    loop.run(again := Spy(), tiny.Guessing(), None, journal, unlimited(13), warm_up=12, lag=20)
     assert again.told_at_ask == [12]
 
 
@@ -121,17 +124,17 @@ def test_a_run_interrupted_at_any_write_goes_on_as_if_nothing_had_happened(tmp_p
         with Flaky.open(path) as journal:
             journal.interrupt_at = -write if after else write
             with pytest.raises(Interrupted):
-                loop.run(searching(), first, journal, unlimited(evaluations), warm_up=2)
+                loop.run(searching(), first, None, journal, unlimited(evaluations), warm_up=2)
             told = journal.count()
         with Journal.open(path) as journal:
-            loop.run(searching(), second, journal, unlimited(evaluations), warm_up=2)
+            loop.run(searching(), second, None, journal, unlimited(evaluations), warm_up=2)
             assert candidates(journal) == expected
         assert len(second.tasks) == evaluations - told  # none that was told is judged again
 
 
 def test_200_evaluations_mean_200(journal):
     executor = tiny.Guessing(Random(5))
-    loop.run(Spy(), executor, journal, unlimited(200), warm_up=1)
+    loop.run(Spy(), executor, None, journal, unlimited(200), warm_up=1)
     assert len(executor.tasks) == journal.count() == 200
 
 
@@ -139,13 +142,13 @@ def test_the_budget_in_seconds_ends_the_asking_and_what_was_asked_for_is_told(jo
     now = iter(range(10**6))
     budget = Budget(Limit(seconds=60), lambda: float(next(now)))
     spy = Spy()
-    assert loop.run(spy, tiny.Guessing(), journal, budget, warm_up=1)
+    assert loop.run(spy, tiny.Guessing(), None, journal, budget, warm_up=1) is None
     assert 0 < len(spy.told) == len(spy.told_at_ask) <= 60
 
 
 def test_when_the_proposers_have_nothing_new_all_that_was_asked_for_is_told(journal):
     spy = Spy(offers=11)
-    assert not loop.run(spy, tiny.Guessing(Random(7)), journal, unlimited(100), warm_up=1)
+    assert loop.run(spy, tiny.Guessing(Random(7)), None, journal, unlimited(100), warm_up=1).args == ("nothing new",)
     assert spy.told == list(range(11)) == list(range(journal.count()))
 
 
@@ -160,5 +163,5 @@ def test_what_stops_the_judge_stops_the_run_and_told_candidates_are_kept(journal
             return future
 
     with pytest.raises(EvolveError, match="the sandbox fell"):
-        loop.run(Spy(), Failing(), journal, unlimited(100), warm_up=1)
+        loop.run(Spy(), Failing(), None, journal, unlimited(100), warm_up=1)
     assert journal.count() == 19

@@ -16,6 +16,8 @@ BASELINES = [Baseline("reference", tiny.REFERENCE, "the one"), Baseline("zero", 
 class Scripted:
     """Proposes what it was given."""
 
+    trouble = ""
+
     def __init__(self, name, sources):
         self.name, self._sources, self.told = name, iter(sources), []
 
@@ -23,8 +25,11 @@ class Scripted:
         source = next(self._sources)
         return None if source is None else Proposal(source, self.name)
 
-    def tell(self, candidate):
-        self.told.append(candidate.number)
+    def recall(self, made):
+        pass
+
+    def tell(self, told):
+        self.told.append(told.number)
 
 
 def constants():

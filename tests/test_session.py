@@ -13,12 +13,12 @@ from random import Random
 import pytest
 import tiny
 
-from evolve import catalog, finalists, session
+from evolve import catalog, finalists, writers
 from evolve.budget import Limit
 from evolve.folder import RunFolder
 from evolve.journal import JournalError
 from evolve.problem import ProblemError
-from evolve.session import Outcome, search
+from evolve.session import search
 from evolve.types import EvolveError
 
 KILLS = 20
@@ -90,7 +90,7 @@ def test_every_candidate_is_reported_and_then_that_the_best_is_chosen(problem, t
     seen = []
     choosing = lambda: seen.append("choosing")  # noqa: E731
     search(problem, tmp_path / "run", Limit(12), workers=1, report=seen.append, choosing=choosing)
-    assert [progress.candidate.number for progress in seen[:-1]] == list(range(12))
+    assert [progress.told.number for progress in seen[:-1]] == list(range(12))
     assert seen[-1] == "choosing"
     assert seen[-2].best.score == max(c[3] for c in candidates(tmp_path / "run") if c[3] is not None)
     assert seen[-2].seconds_left == 0
@@ -98,13 +98,14 @@ def test_every_candidate_is_reported_and_then_that_the_best_is_chosen(problem, t
 
 def test_a_search_that_runs_out_of_ideas_ends_with_what_it_has(problem, tmp_path, monkeypatch):
     class Silent:
-        name = "silent"
-        propose = lambda *_: None  # noqa: E731
-        tell = lambda *_: None  # noqa: E731
+        name, trouble = "silent", ""
+        propose = recall = tell = lambda *_: None
 
-    monkeypatch.setattr(session, "Mutate", Silent)
-    monkeypatch.setattr(session, "Tune", Silent)
-    assert search(problem, tmp_path / "run", Limit(50), workers=1) == Outcome(0, exhausted=True)
+    monkeypatch.setattr(writers, "Mutate", Silent)
+    monkeypatch.setattr(writers, "Tune", Silent)
+    ending = search(problem, tmp_path / "run", Limit(50), workers=1)
+    assert (ending.best, ending.trouble) == (0, "")
+    assert "no proposer had anything new to offer" in ending.exhausted
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from evolve.standings import gap
 from evolve.types import Baseline, EvolveError, Proposal
 from evolve.verify import verify
 
-HEADER = Header("tiny", "tiny.py", "d", "0", 0, 8, "mutate", "hash", "now")
+HEADER = Header("tiny", "tiny.py", "d", "0", 0, 8, "train", "", "mutate", "hash", "now")
 BETTER = "def guess(x):\n    return 3 * x + 0.5\n"
 CONSTANT = "def guess(x):\n    return 1\n"
 

@@ -10,10 +10,10 @@ from multiprocessing.connection import Connection
 from typing import NoReturn
 
 from evolve import catalog
-from evolve.cases import CaseSet, named_cases, split_cases
+from evolve.cases import cases_of
 from evolve.executors import Task
 from evolve.judge import Judge
-from evolve.problem import SPLITS, Problem
+from evolve.problem import Problem
 from evolve.sandbox import Sandbox
 from evolve.types import Evaluation, EvolveError
 
@@ -62,11 +62,6 @@ class Worker:
                 self._sandbox = Sandbox(self._problem.imports)
             self._judges[key] = Judge(cases_of(self._problem, *key), self._sandbox)
         return self._judges[key]
-
-
-def cases_of(problem: Problem, name: str, secret: str = "") -> CaseSet:
-    """Returns the cases of a split, of a named set or of a file."""
-    return split_cases(problem, name, secret) if name in SPLITS else named_cases(problem, name)
 
 
 def claim_core(name: str = "evolve-core") -> socket.socket | None:

@@ -1,14 +1,65 @@
 """Whatever thinks of a new policy.  Every proposer keeps this interface."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from random import Random
 from typing import Protocol
 
 from evolve.archives import Archive
-from evolve.types import Candidate, Proposal
+from evolve.models import Reply, Request
+from evolve.proposers.answers import Answer, Unusable
+from evolve.types import Candidate, Miss, Outcome, Proposal
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A proposal that a model has still to write: what to ask it, and how to read its answer.
+
+    ``read`` returns the policy in an answer, or raises Unusable; it depends on nothing but the answer.
+    """
+
+    request: Request
+    read: Callable[[str], Answer]
+    proposer: str
+    operator: str
+    parents: tuple[int, ...]
+
+    def finish(self, number: int, reply: Reply) -> Proposal | Miss:
+        """Returns what a reply makes of turn ``number``."""
+        if reply.outcome is not None:
+            return self._miss(number, reply, reply.outcome, reply.message)
+        try:
+            answer = self.read(reply.text)
+        except Unusable as reason:
+            return self._miss(number, reply, reason.outcome, str(reason))
+        return Proposal(
+            answer.source,
+            self.proposer,
+            self.operator,
+            self.parents,
+            answer.rationale,
+            self.request.model,
+            self.request.id,
+            reply.usage,
+        )
+
+    def _miss(self, number: int, reply: Reply, outcome: Outcome, message: str) -> Miss:
+        return Miss(
+            number,
+            outcome,
+            message,
+            self.proposer,
+            self.operator,
+            self.parents,
+            reply.text,
+            self.request.model,
+            self.request.id,
+            reply.usage,
+        )
 
 
 class Proposer(Protocol):
-    """Asked for a proposal; told of every judged candidate of the run, whoever proposed it.
+    """Asked for a proposal; told what became of every turn of the run, whoever proposed it.
 
     What a proposer answers depends on the archive, on ``rng`` and on what it was told, and on
     nothing else: a resumed run tells it the journal and goes on where it was.
@@ -16,8 +67,15 @@ class Proposer(Protocol):
 
     name: str
 
-    def propose(self, archive: Archive, rng: Random) -> Proposal | None:
+    @property
+    def trouble(self) -> str:
+        """What keeps it from offering anything for the rest of the sitting; empty if nothing does."""
+
+    def propose(self, archive: Archive, rng: Random) -> Proposal | Draft | None:
         """Returns a new policy, or None when it has nothing to offer from this archive."""
 
-    def tell(self, candidate: Candidate) -> None:
-        """Learns a judged candidate."""
+    def recall(self, made: Proposal | Miss, /) -> None:
+        """Hears, in place of a question, what came of that question in an earlier sitting."""
+
+    def tell(self, told: Candidate | Miss, /) -> None:
+        """Learns a judged candidate, or that a turn led to none."""

@@ -10,7 +10,7 @@ from evolve.proposers.syntax import expressions, statements
 from evolve.proposers.syntax.anatomy import Anatomy, signatures
 from evolve.proposers.syntax.material import Material
 from evolve.proposers.syntax.splice import Edit
-from evolve.types import Candidate, Proposal, Verdict
+from evolve.types import Candidate, Miss, Proposal, Verdict
 
 Operator = Callable[[Material], Edit | None]
 
@@ -47,6 +47,7 @@ class Mutate:
     """
 
     name = "mutate"
+    trouble = ""
 
     def __init__(self, operators: tuple[tuple[Operator, float], ...] = OPERATORS) -> None:
         self._operators = [operator for operator, _ in operators]
@@ -70,10 +71,15 @@ class Mutate:
                 return Proposal(source, self.name, "+".join(edits), (parent.number,), why)
         return None
 
-    def tell(self, candidate: Candidate) -> None:
+    def recall(self, _: Proposal | Miss, /) -> None:
+        """Forgets at once: no question depends on those before it."""
+
+    def tell(self, told: Candidate | Miss, /) -> None:
         """Learns the baselines, which may lend their parts to every policy."""
-        if candidate.proposal.proposer == "baseline" and candidate.evaluation.verdict is Verdict.OK:
-            self._baselines.append(candidate.proposal.source)
+        if isinstance(told, Miss) or told.proposal.proposer != "baseline":
+            return
+        if told.evaluation.verdict is Verdict.OK:
+            self._baselines.append(told.proposal.source)
 
     def _edits(self, material: Material) -> dict[str, Edit]:
         """Returns edits by operator that do not overlap; possibly none."""

@@ -15,7 +15,7 @@ from evolve import normal
 from evolve.archives import Archive
 from evolve.proposers.syntax.constants import number, tunable, written
 from evolve.proposers.syntax.splice import ATOM, SIGN, Text, floor
-from evolve.types import Candidate, Proposal
+from evolve.types import Candidate, Miss, Proposal
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -126,21 +126,25 @@ class Tune:
     """
 
     name = "tune"
+    trouble = ""
 
     def __init__(self) -> None:
         self._trials: OrderedDict[str, list[tuple[Values, float]]] = OrderedDict()
 
-    def tell(self, candidate: Candidate) -> None:
+    def recall(self, _: Proposal | Miss, /) -> None:
+        """Forgets at once: no question depends on those before it."""
+
+    def tell(self, told: Candidate | Miss, /) -> None:
         """Notes the constants of a candidate that has a score."""
-        if candidate.evaluation.score is None:
+        if isinstance(told, Miss) or told.evaluation.score is None:
             return
         try:
-            told = dials(candidate.proposal.source)
+            policy = dials(told.proposal.source)
         except normal.SourceError:
             return
-        trials = self._trials.setdefault(told.skeleton, [])
-        self._trials.move_to_end(told.skeleton)
-        trials.append((told.values, candidate.evaluation.score))
+        trials = self._trials.setdefault(policy.skeleton, [])
+        self._trials.move_to_end(policy.skeleton)
+        trials.append((policy.values, told.evaluation.score))
         if len(trials) > _MOST_TRIALS:
             trials.remove(min(trials[: _MOST_TRIALS // 2], key=lambda trial: trial[1]))
         if len(self._trials) > _MOST_SKELETONS:

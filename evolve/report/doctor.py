@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from evolve.report import tables
-from evolve.report.text import brief
 from evolve.sandbox import Sandbox, SandboxError, selftest
+from evolve.text import brief
 
 _PACKAGES = ("evolve", "numpy", "optuna", "msgpack")
 

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from typing import TextIO
 
-from evolve.report.tables import share
+from evolve.report.tables import cost, share
 from evolve.session import Progress
 from evolve.types import Candidate
 
@@ -33,6 +33,11 @@ class ProgressLine:
             self._shown_at = progress.seconds
             self._write(self.line(progress))
 
+    def waiting(self, message: str) -> None:
+        """Says what keeps the search waiting, on a line of its own."""
+        self._stream.write(f"\r\x1b[K{message}\n" if self._live else f"{message}\n")
+        self._stream.flush()
+
     def choosing(self) -> None:
         """Says what the search does when its budget is spent."""
         self.finish()
@@ -54,13 +59,14 @@ class ProgressLine:
 
     def line(self, progress: Progress) -> str:
         """Returns evaluations, best, gap closed, rate, cost and time left."""
-        done = progress.candidate.number + 1
+        done = progress.evaluations
         parts = [f"{done} evaluation{'' if done == 1 else 's'}"]
+        parts += [f"{progress.misses} answer{'' if progress.misses == 1 else 's'} unused"] if progress.misses else []
         if progress.best is not None:
             parts.append(f"best on train {progress.best.score:.4f}")
             closed = self._gap(progress.best)
             parts += [] if closed is None else [f"gap closed {share(closed)}"]
-        parts += [f"{done / max(progress.seconds, 1e-3):.1f}/s", "$0.00"]
+        parts += [f"{done / max(progress.seconds, 1e-3):.1f}/s", cost(progress.usage)]
         if progress.seconds_left is not None:
             minutes, seconds = divmod(round(progress.seconds_left), 60)
             parts.append(f"{minutes}:{seconds:02d} left")

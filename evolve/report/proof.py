@@ -7,8 +7,8 @@ from evolve.folder import RunFolder
 from evolve.journal import Journal
 from evolve.problem import Problem
 from evolve.report import runs, tables
-from evolve.report.text import brief
 from evolve.standings import Standing
+from evolve.text import brief
 from evolve.verify import Verification
 
 ENOUGH = 30
@@ -31,7 +31,7 @@ def proof(folder: RunFolder, journal: Journal, problem: Problem, result: Verific
             *_failures(result),
             f"sealed  {result.cases} cases, a process for each; {_uses(result.uses)}",
             f"secret  drawn when the run began; its SHA-256 {result.secret_hash[:16]}... was recorded then",
-            f"search  {run.pace}; cost ${run.dollars:.2f}",
+            f"search  {run.pace}{_cases(run)}; cost {runs.cost(run)}",
             f"run     {folder.path}",
             f"policy  {folder.best}",
             f"record  {folder.proof} (with the secret, for others to judge again)",
@@ -141,6 +141,11 @@ def _descent(journal: Journal, *, colour: bool) -> list[str]:
         return []
     changed = runs.diff(journal, [line[0].number, line[-1].number], colour=colour)
     return [f"it grew from the baseline {line[0].operator!r}; what the search changed:", changed, ""]
+
+
+def _cases(run: runs.Summary) -> str:
+    """Says so where the search saw other cases than those that the sealed ones are like."""
+    return "" if run.header.cases == "train" else f" on the cases {brief(run.header.cases, 80)}"
 
 
 def _uses(uses: int) -> str:

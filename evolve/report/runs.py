@@ -12,9 +12,10 @@ from evolve.folder import RunFolder
 from evolve.journal import Header, Journal, JournalError
 from evolve.problem import Problem
 from evolve.report import tables
-from evolve.report.text import brief, inert, unified
+from evolve.report.diffs import unified
 from evolve.rows import Entry
-from evolve.types import Candidate, EvolveError
+from evolve.text import brief, inert
+from evolve.types import Candidate, EvolveError, Miss, Proposal, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,11 @@ class Summary:
     train_score: float | None
     validation_score: float | None
     sealed_uses: int
-    dollars: float = 0.0  # embedded proposers cost nothing
+    outcomes: dict[str, int]  # of turns without a policy
+    calls: int  # of models
+    usage: Usage
+    dollars: float  # of the calls whose price is known
+    fault: str  # what stopped the last sitting, if a fault did
 
     @property
     def pace(self) -> str:
@@ -85,6 +90,11 @@ def summary(folder: RunFolder, journal: Journal, best: int | None = None) -> Sum
         train_score=None if found is None else found.score,
         validation_score=None if validation is None else validation.score,
         sealed_uses=journal.sealed_uses(),
+        outcomes=journal.outcomes(),
+        calls=journal.ledger.calls(),
+        usage=journal.ledger.used(),
+        dollars=journal.ledger.used_with_price(),
+        fault=journal.last_fault(),
     )
 
 
@@ -94,14 +104,39 @@ def describe(run: Summary) -> str:
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in run.verdicts.items())
     lines = [
         f"run       {run.run}",
-        f"problem   {header.problem}; seed {header.seed}; {header.proposers}; evolve {header.engine}; {header.started}",
+        f"problem   {header.problem}{_cases(header)}; seed {header.seed}; evolve {header.engine}; {header.started}",
+        f"written   {brief(header.proposers, 300)}",
         f"judged    {run.pace}: {verdicts or 'none yet'}",
-        f"cost      ${run.dollars:.2f} (no model was asked)",
+        *([f"unused    {_unused(run)}"] if run.outcomes else []),
+        f"cost      {cost(run)}",
         f"sealed    {_sealed(run)}",
+        *([f"stopped   {brief(run.fault, 300)}"] if run.fault else []),
     ]
     if run.best is not None:
         lines += [f"best      #{run.best} ({run.origin}): {_scores(run)}", *_next(run.run)]
     return "\n".join(lines)
+
+
+def _cases(header: Header) -> str:
+    return "" if header.cases == "train" else f" on the cases {brief(header.cases, 80)}"
+
+
+def _unused(run: Summary) -> str:
+    return f"{sum(run.outcomes.values())} turns: " + ", ".join(f"{n} {name}" for name, n in run.outcomes.items())
+
+
+def cost(run: Summary) -> str:
+    """Returns dollars with what they were paid for; of calls without a price only the tokens are known."""
+    if not run.calls:
+        return "$0.00 (no model was asked)"
+    usage = run.usage
+    tokens = f"{usage.input_tokens} tokens in ({usage.cached_tokens} of them cached), {usage.output_tokens} out"
+    known = tables.dollars(run.dollars) if usage.dollars is not None else _partly(run.dollars)
+    return f"{known} for {_count(run.calls, 'call')} of models: {tokens}"
+
+
+def _partly(dollars: float) -> str:
+    return f"{tables.dollars(dollars)} and what is of unknown price" if dollars else "unknown price"
 
 
 def _scores(run: Summary) -> str:
@@ -129,28 +164,87 @@ def candidate(journal: Journal, number: int) -> Candidate:
     Raises:
         EvolveError: the run has none of that number.
     """
-    found = journal.candidate(number)
+    found = turn(journal, number)
+    if isinstance(found, Miss):
+        raise EvolveError(f"turn {number} of the run led to no candidate: {found.outcome}: {found.message}")
+    return found
+
+
+def turn(journal: Journal, number: int) -> Candidate | Miss:
+    """Returns what one turn led to.
+
+    Raises:
+        EvolveError: the run has none of that number.
+    """
+    made, found = journal.made(number), journal.candidate(number)
+    if isinstance(made, Miss):
+        return made
     if found is None:
-        count = journal.count()
+        count = journal.turns()
         known = f"it has 0 to {count - 1}" if count else "it has none yet"
         raise EvolveError(f"the run has no candidate {number}; {known}")
     return found
 
 
+def describe_turn(journal: Journal, number: int) -> str:
+    """Returns what one turn led to, as text."""
+    found = turn(journal, number)
+    return describe_miss(found) if isinstance(found, Miss) else describe_candidate(found)
+
+
+def describe_prompt(journal: Journal, number: int) -> str:
+    """Returns what a model was asked in a turn.
+
+    Raises:
+        EvolveError: none was.
+    """
+    prompt = journal.ledger.prompt(number)
+    if prompt is None:
+        raise EvolveError(f"no model was asked in turn {number}")
+    return inert("\n\n".join(prompt))
+
+
+def describe_miss(found: Miss) -> str:
+    """Returns a turn that led to no policy, with what the model wrote."""
+    lines = [
+        f"#{found.number} by {_author(found)}{_from(found.parents)}",
+        f"outcome   {found.outcome}: {brief(found.message, 400)}",
+        *_spent(found),
+    ]
+    return "\n".join([*lines, "", inert(found.answer).rstrip()]).rstrip()
+
+
 def describe_candidate(found: Candidate) -> str:
     """Returns a candidate with its origin, its verdict and its source."""
     proposal, evaluation = found.proposal, found.evaluation
-    parents = ", ".join(f"#{parent}" for parent in proposal.parents)
     confirmed = "; confirmed, one process for each case" if evaluation.confirmed else ""
     score = "" if evaluation.score is None else f", score {evaluation.score:.4f}"
     lines = [
-        f"#{found.number} by {_origin(proposal.proposer, proposal.operator)}{' from ' if parents else ''}{parents}",
-        f"why       {brief(proposal.rationale, 200) or '-'}",
+        f"#{found.number} by {_author(proposal)}{_from(proposal.parents)}",
+        f"why       {brief(proposal.rationale, 400) or '-'}",
         f"verdict   {evaluation.verdict}{score}{confirmed}",
         f"cost      {_count(evaluation.calls, 'call')}, {evaluation.cpu_seconds:.3f} s of CPU in the sandbox",
+        *_spent(proposal),
     ]
     lines += [f"feedback  {line}" for line in inert(evaluation.feedback).splitlines()]
     return "\n".join([*lines, "", inert(proposal.source).rstrip()])
+
+
+def _author(made: Proposal | Miss) -> str:
+    return _origin(made.proposer, made.operator) + (f" ({brief(made.model, 80)})" if made.model else "")
+
+
+def _from(parents: Sequence[int]) -> str:
+    return f" from {', '.join(f'#{parent}' for parent in parents)}" if parents else ""
+
+
+def _spent(made: Proposal | Miss) -> list[str]:
+    """Returns what a model used for it, if one did."""
+    if not made.model:
+        return []
+    usage = made.usage
+    tokens = f"{usage.input_tokens} tokens in ({usage.cached_tokens} cached), {usage.output_tokens} out"
+    return [f"model     {tables.cost(usage)}: {tokens}; prompt {made.prompt}"]
 
 
 def line_to_best(journal: Journal) -> list[Entry]:

@@ -6,9 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from evolve.report.text import brief
 from evolve.standings import Standing
 from evolve.statistics import Interval
+from evolve.text import brief
+from evolve.types import Usage
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
@@ -60,6 +61,18 @@ def share(value: float | None) -> str:
     return "-" if value is None else f"{round(value, 3) + 0.0:.1%}"  # no -0.0%
 
 
+def cost(usage: Usage) -> str:
+    """Returns dollars, or tokens where a price is not known."""
+    if usage.dollars is None:
+        return f"{usage.tokens / 1000:.0f}k tokens of unknown price"
+    return dollars(usage.dollars)
+
+
+def dollars(amount: float) -> str:
+    """Returns an amount with cents, or with more digits where it is less than a dollar."""
+    return f"${amount:.2f}" if amount == 0 or amount >= 1 else f"${amount:.4f}"
+
+
 def interval(value: Interval | None, digits: int = 3) -> str:
     """Returns a 95% interval, or a dash: a single stretch of data tells nothing of others."""
     if value is None or value.stretches < 2:
@@ -68,21 +81,31 @@ def interval(value: Interval | None, digits: int = 3) -> str:
 
 
 def standings(rows: Sequence[Standing], objective: str) -> str:
-    """Returns policies side by side, and under the table why those without a score have none."""
-    body = [
-        (
-            brief(row.name, 60),
-            str(row.evaluation.verdict),
-            number(row.evaluation.score),
-            interval(row.interval),
-            natural(row.mean),
-            share(row.gap),
-            number(row.evaluation.cpu_seconds),
-        )
-        for row in rows
-    ]
-    headings = ("policy", "verdict", "score", "95% interval", f"mean {objective}", "gap closed", "CPU s")
+    """Returns policies side by side, then the bound, and under the table why those without a score have none."""
+    summaries = list(dict.fromkeys(name for row in rows for name in row.summary))
+    body = [(*_standing(row), *_figures(row.summary, summaries)) for row in rows]
+    for bound in [row.bound for row in rows if row.bound is not None][:1]:
+        cells = ("bound (no policy can do better)", "-", "-", "-", natural(bound.mean), "100.0%", "-")
+        body.append((*cells, *_figures(bound.summary, summaries)))
+    headings = ("policy", "verdict", "score", "95% interval", f"mean {objective}", "gap closed", "CPU s", *summaries)
     failed = [
         f"{brief(row.name, 60)}: {brief(row.evaluation.feedback, 300)}" for row in rows if row.evaluation.score is None
     ]
     return "\n".join([table(headings, body, left=2), *failed])
+
+
+def _standing(row: Standing) -> tuple[str, ...]:
+    return (
+        brief(row.name, 60),
+        str(row.evaluation.verdict),
+        number(row.evaluation.score),
+        interval(row.interval),
+        natural(row.mean),
+        share(row.gap),
+        number(row.evaluation.cpu_seconds),
+    )
+
+
+def _figures(summary: Mapping[str, float], names: Sequence[str]) -> list[str]:
+    """Returns the figures of a summary with four decimals, as published ones are compared."""
+    return [number(summary.get(name), 4) for name in names]

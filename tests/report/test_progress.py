@@ -9,11 +9,13 @@ import tiny
 
 from evolve.report.progress import ProgressLine
 from evolve.session import Progress
+from evolve.types import NO_USAGE, Usage
 
 
-def progress(number, seconds, left=90.0, best=1.5):
+def progress(number, seconds, left=90.0, best=1.5, misses=0, usage=NO_USAGE):
     candidate = tiny.judged(number, 1.0)
-    return Progress(candidate, None if best is None else tiny.judged(3, best), seconds, left)
+    leader = None if best is None else tiny.judged(3, best)
+    return Progress(candidate, number + 1, misses, leader, seconds, left, usage)
 
 
 class Terminal(io.StringIO):
@@ -25,6 +27,14 @@ def test_the_line_has_evaluations_best_gap_rate_cost_and_time_left():
     line = ProgressLine(lambda best: 0.25, io.StringIO())
     shown = line.line(progress(99, 20.0))
     assert shown == "100 evaluations, best on train 1.5000, gap closed 25.0%, 5.0/s, $0.00, 1:30 left"
+
+
+def test_what_models_used_is_shown_in_dollars_or_where_these_are_not_known_in_tokens():
+    line = ProgressLine(lambda best: None, io.StringIO())
+    shown = line.line(progress(9, 10.0, misses=2, usage=Usage(9000, 0, 1000, 0.0421)))
+    assert shown == "10 evaluations, 2 answers unused, best on train 1.5000, 1.0/s, $0.0421, 1:30 left"
+    assert ", $12.34," in line.line(progress(9, 10.0, usage=Usage(9000, 0, 1000, 12.344)))
+    assert ", 10k tokens of unknown price," in line.line(progress(9, 10.0, usage=Usage(9000, 0, 1000, None)))
 
 
 def test_what_is_not_known_is_left_out():

@@ -1,6 +1,7 @@
 """Words of strangers on a terminal."""
 
-from evolve.report.text import brief, inert, unified
+from evolve.report.diffs import unified
+from evolve.text import brief, inert
 
 
 def test_control_characters_become_question_marks_and_lines_stay():

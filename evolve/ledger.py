@@ -1,0 +1,113 @@
+"""What models were asked in a run, what they answered, and what it cost.
+
+A call is written down with the most that it can cost before it is sent, and with what it did cost as
+soon as it ends.  So a process that is killed loses no answer that it had, and counts those it never saw.
+"""
+
+import json
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+from evolve.models import Reply, Request
+from evolve.types import Outcome, Usage
+
+LEDGER_SCHEMA = (
+    """CREATE TABLE calls (
+    number INTEGER NOT NULL, prompt TEXT NOT NULL, model TEXT NOT NULL,
+    input_tokens INTEGER NOT NULL, cached_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, dollars REAL,
+    ended INTEGER NOT NULL, outcome TEXT, message TEXT NOT NULL, answer TEXT NOT NULL)""",
+    "CREATE INDEX by_number ON calls (number)",
+    "CREATE TABLE prompts (id TEXT PRIMARY KEY, packed BLOB NOT NULL)",
+)
+_USED = "SELECT input_tokens, cached_tokens, output_tokens, dollars FROM calls"
+_REPLY = (
+    "SELECT answer, outcome, message, input_tokens, cached_tokens, output_tokens, dollars FROM calls "
+    "WHERE number = ? AND prompt = ? AND ended"
+)
+
+
+class Ledger:
+    """The calls of one run, in its journal's file."""
+
+    def __init__(
+        self, write: Callable[..., None], one: Callable[..., Any], every: Callable[..., list[tuple[Any, ...]]]
+    ) -> None:
+        self._write, self._one, self._every = write, one, every
+
+    def ask(self, number: int, request: Request, most: Usage) -> None:
+        """Notes that turn ``number`` asks a model, which can use ``most``."""
+        text = json.dumps([request.system, request.user]).encode()
+        self._write("INSERT OR IGNORE INTO prompts VALUES (?, ?)", request.id, zlib.compress(text))
+        self._write(
+            "INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, 0, NULL, '', '')",
+            number,
+            request.id,
+            request.model,
+            most.input_tokens,
+            most.cached_tokens,
+            most.output_tokens,
+            most.dollars,
+        )
+
+    def end(self, number: int, reply: Reply) -> None:
+        """Notes what came of the last call of a turn."""
+        usage = reply.usage
+        self._write(
+            "UPDATE calls SET ended = 1, outcome = ?, message = ?, answer = ?, input_tokens = ?, cached_tokens = ?, "
+            "output_tokens = ?, dollars = ? WHERE rowid = (SELECT max(rowid) FROM calls WHERE number = ?)",
+            reply.outcome,
+            _text(reply.message),
+            _text(reply.text),
+            usage.input_tokens,
+            usage.cached_tokens,
+            usage.output_tokens,
+            usage.dollars,
+            number,
+        )
+
+    def reply(self, number: int, prompt: str) -> Reply | None:
+        """Returns the reply that a turn has had to a prompt, or None: it was not asked or not answered."""
+        row = self._one(_REPLY, number, prompt)
+        if row is None:
+            return None
+        answer, outcome, message, *used = row
+        return Reply(answer, Usage(*used), None if outcome is None else Outcome(outcome), message)
+
+    def answer(self, number: int) -> str:
+        """Returns the text that a model wrote in a turn; empty if none."""
+        row = self._one("SELECT answer FROM calls WHERE number = ? AND ended ORDER BY rowid DESC", number)
+        return "" if row is None else str(row[0])
+
+    def prompt(self, number: int) -> tuple[str, str] | None:
+        """Returns what a model was asked in a turn, the system's part and the user's, or None."""
+        row = self._one("SELECT packed FROM prompts JOIN calls ON id = prompt WHERE number = ?", number)
+        if row is None:
+            return None
+        system, user = json.loads(zlib.decompress(row[0]))
+        return system, user
+
+    def calls(self) -> int:
+        """Returns how many calls were made."""
+        return int(self._one("SELECT count(*) FROM calls")[0])
+
+    def lost(self) -> Usage:
+        """Returns the most that was used by calls whose answers were never seen."""
+        return _sum(self._every(_USED + " WHERE NOT ended"))
+
+    def used(self) -> Usage:
+        """Returns what all calls used, those whose answers were never seen with the most that they can have."""
+        return _sum(self._every(_USED))
+
+    def used_with_price(self) -> float:
+        """Returns the dollars of the calls whose price is known."""
+        return float(self._one("SELECT coalesce(sum(dollars), 0) FROM calls")[0])
+
+
+def _sum(rows: list[tuple[Any, ...]]) -> Usage:
+    return sum((Usage(*row) for row in rows), Usage())
+
+
+def _text(text: str) -> str:
+    """Returns text that UTF-8 can hold; a model may write anything."""
+    return text.encode("utf-8", "replace").decode("utf-8")

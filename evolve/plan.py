@@ -1,0 +1,106 @@
+"""What a command line wants of a run: its limit, who writes, and in words what it will cost."""
+
+import argparse
+import shlex
+from collections.abc import Sequence
+
+from evolve.budget import DEFAULT_EVALUATIONS, Limit
+from evolve.cases import CaseSet
+from evolve.models import prices, spec
+from evolve.models.spec import ModelSpec
+from evolve.problem import Problem
+from evolve.report.tables import dollars
+from evolve.types import EvolveError
+from evolve.writers import FEW, Writing, estimate
+
+EVALUATIONS_WITH_MODELS = 100
+"""What a run with models comes to without a budget: a first look that costs cents with a cheap model."""
+
+_LIMITS = ("evaluations", "minutes", "dollars", "tokens", "target")
+
+
+def limit(options: argparse.Namespace) -> Limit:
+    """Returns the budget; by default a number of evaluations."""
+    if all(getattr(options, name) is None for name in _LIMITS if name != "target"):
+        options.evaluations = EVALUATIONS_WITH_MODELS if options.model else DEFAULT_EVALUATIONS
+    seconds = None if options.minutes is None else options.minutes * 60
+    return Limit(options.evaluations, seconds, options.dollars, options.tokens, options.target)
+
+
+def writing(options: argparse.Namespace) -> Writing:
+    """Returns who writes the policies.
+
+    Raises:
+        EvolveError: a model is not known, has no key, or its settings make no sense.
+    """
+    price = None if options.price is None else spec.parse_price(options.price)
+    models = tuple(spec.parse(text, options.base_url or "", price) for text in options.model)
+    if not models and (options.base_url or price):
+        raise EvolveError("--base-url and --price are for models; give --model")
+    if models and options.replay is None:
+        _check(models)
+    default = 1.0 if not models else 0.0
+    return Writing(
+        models,
+        embedded=default if options.embedded is None else options.embedded,
+        concurrency=options.concurrency or (1 if all(model.manual for model in models) else 8),
+        timeout_seconds=options.timeout,
+        answer_tokens=options.answer_tokens,
+        prompt_tokens=options.prompt_tokens,
+        temperature=options.temperature,
+        prompts=options.prompts,
+        record=options.record,
+        replay=options.replay,
+    )
+
+
+def _check(models: Sequence[ModelSpec]) -> None:
+    """Finds what is wrong with a model before a folder is made."""
+    from evolve.models import checks, keys
+
+    keys.load_env()
+    for model in models:
+        checks.check(model)
+
+
+def preview(writing: Writing, problem: Problem, cases: CaseSet, limit: Limit) -> list[str]:
+    """Returns in words who is asked, what that is likely to cost, and a warning where it is too little.
+
+    Raises:
+        EvolveError: the budget cannot be kept, or does not pay for a single question.
+    """
+    expected = estimate(writing, problem, cases, limit)
+    lines = []
+    if writing.models:
+        how = "replayed from" if writing.replay else "recorded in" if writing.record else ""
+        models = "; ".join(_priced(model) for model in writing.models)
+        lines.append(f"models    {models}" + (f"; {how} {writing.replay or writing.record}" if how else ""))
+        lines.append(f"estimate  {_expected(expected.proposals, expected.dollars, expected.most_dollars)}")
+    if expected.few:
+        lines.append(
+            f"warning   this budget buys about {expected.proposals} proposals beyond the {len(problem.baselines())} "
+            f"baselines; fewer than {FEW} teach little"
+        )
+    return lines
+
+
+def again(options: argparse.Namespace) -> str:
+    """Returns the command that resumes a run."""
+    words = list(options.words)
+    said = any(word.partition("=")[0] == "--out" for word in words)
+    return shlex.join(["evolve", *words, *([] if said else ["--out", str(options.out)])])
+
+
+def _priced(model: ModelSpec) -> str:
+    price = prices.of(model)
+    if price is None:
+        return f"{spec.describe(model)}, price unknown: only its tokens are counted"
+    return f"{spec.describe(model)}, ${price.input:g} in and ${price.output:g} out per million tokens"
+
+
+def _expected(proposals: int | None, likely: float | None, most: float | None) -> str:
+    many = "as many proposals as the time allows" if proposals is None else f"about {proposals} proposals"
+    if most is None:
+        return f"{many}; what they cost is not known"
+    about = "" if likely is None else f"about {dollars(likely)}, "
+    return f"{many}, {about}never more than {dollars(most)}"

@@ -1,0 +1,195 @@
+"""Models as proposers: each question shows a good policy with what is known of it, and asks for a better one."""
+
+import logging
+from collections import Counter, deque
+from collections.abc import Sequence
+from functools import partial
+from random import Random
+
+from evolve.archives import Archive
+from evolve.models import Request
+from evolve.models.spec import ModelSpec
+from evolve.proposers import Draft
+from evolve.proposers.answers import edited, written
+from evolve.proposers.prompts import Prompts, Situation
+from evolve.types import Candidate, Miss, Outcome, Proposal, Verdict
+
+_log = logging.getLogger(__name__)
+
+OPERATORS = {
+    "any": {"edit": 4.0, "rewrite": 2.0, "combine": 1.5},
+    "cheap": {"edit": 6.0, "rewrite": 0.5, "combine": 1.0},
+    "strong": {"edit": 2.0, "rewrite": 3.0, "combine": 2.0},
+}
+"""How often a model of each role is asked for what."""
+
+PLATEAU = 25
+"""Turns without a new best after which strong models are asked ``STRONGER`` times as often."""
+
+STRONGER = 4.0
+
+INSPIRATIONS = 3
+_REMEMBERED = 12  # of what was tried, and of what waits for its repair
+
+_FATAL = frozenset({Outcome.KEY_REFUSED, Outcome.NO_SUCH_MODEL})
+_OF_THE_CALL = _FATAL | {Outcome.REJECTED, Outcome.RATE_LIMITED, Outcome.UNAVAILABLE, Outcome.NO_ANSWER}
+_REPAIRABLE = frozenset({Outcome.BROKEN_EDIT, Outcome.NO_POLICY})
+MOST_FAILED_CALLS, MOST_USELESS_ANSWERS = 3, 20
+"""In a row; then a model is given up for the rest of the sitting."""
+
+
+class Llm:
+    """Proposes what models write: edits, rewrites, combinations, and one repair of what failed.
+
+    Each model is asked as often as its weight says, for operators that suit its role.  A model that the
+    provider refuses, that cannot be reached, or that answers nothing new any more is given up.
+    """
+
+    name = "llm"
+
+    def __init__(
+        self, models: Sequence[ModelSpec], prompts: Prompts, *, answer_tokens: int, temperature: float | None = None
+    ) -> None:
+        self._models, self._prompts = models, prompts
+        self._answer_tokens, self._temperature = answer_tokens, temperature
+        self._broken: deque[Candidate | Miss] = deque(maxlen=_REMEMBERED)
+        self._tried: deque[str] = deque(maxlen=_REMEMBERED)
+        self._strikes = _Strikes()
+        self._best, self._best_at, self._now = 0.0, 0, 0
+
+    @property
+    def trouble(self) -> str:
+        """Why no model is asked any more; empty while one is."""
+        given_up = self._strikes.given_up
+        return "; ".join(given_up.values()) if all(model.name in given_up for model in self._models) else ""
+
+    def propose(self, archive: Archive, rng: Random) -> Draft | None:
+        """Returns what to ask which model, or None when there is nothing to build on or nobody to ask."""
+        models = [model for model in self._models if model.name not in self._strikes.given_up]
+        if not models or not len(archive):
+            return None
+        repair = self._repair(self._broken.popleft(), archive, models, rng) if self._broken else None
+        return repair or self._improvement(archive, models, rng)
+
+    def recall(self, made: Proposal | Miss, /) -> None:
+        """Takes off the list what a question of an earlier sitting took off it."""
+        if made.proposer == self.name and self._broken:
+            self._broken.popleft()
+        if isinstance(made, Miss):
+            self._strikes.forgive(made.number)
+
+    def tell(self, told: Candidate | Miss, /) -> None:
+        """Learns what came of a turn: a new best, something to repair, a model that fails."""
+        self._now = told.number
+        if isinstance(told, Candidate) and told.evaluation.score is not None and told.score > self._best:
+            self._best, self._best_at = told.score, told.number
+        made = told.proposal if isinstance(told, Candidate) else told
+        if made.proposer != self.name:
+            return
+        self._strikes.count(told, made.model)
+        self._tried.append(_tried(told))
+        if made.operator != "repair" and _repairable(told):
+            self._broken.append(told)
+
+    def _improvement(self, archive: Archive, models: Sequence[ModelSpec], rng: Random) -> Draft | None:
+        model = rng.choices(models, [self._weight(model) for model in models])[0]
+        parent = archive.parent(rng)
+        others = archive.inspirations(parent, INSPIRATIONS, rng)
+        shares = OPERATORS[model.role]
+        operator = rng.choices(list(shares), list(shares.values()))[0]
+        if operator == "combine" and not others:
+            operator = "edit"
+        parents = (parent.number, others[0].number) if operator == "combine" else (parent.number,)
+        return self._draft(model, operator, Situation(parent, others, tuple(self._tried)), parents)
+
+    def _weight(self, model: ModelSpec) -> float:
+        plateau = self._now - self._best_at >= PLATEAU
+        return model.weight * (STRONGER if plateau and model.role == "strong" else 1.0)
+
+    def _repair(
+        self, broken: Candidate | Miss, archive: Archive, models: Sequence[ModelSpec], rng: Random
+    ) -> Draft | None:
+        """Returns the question for a repair, by the cheaper models where there are some."""
+        model = rng.choice([model for model in models if model.role == "cheap"] or list(models))
+        if isinstance(broken, Candidate):
+            failure = f"{broken.evaluation.verdict}: {broken.evaluation.feedback}"
+            return self._draft(model, "repair", Situation(broken, failure=failure), (broken.number,))
+        parent = next((member for member in archive if member.number == broken.parents[0]), None)
+        if parent is None:  # it is no longer worth building on
+            return None
+        situation = Situation(parent, failure=f"Your answer could not be used: {broken.message}", answer=broken.answer)
+        return self._draft(model, "repair", situation, broken.parents)
+
+    def _draft(self, model: ModelSpec, operator: str, situation: Situation, parents: tuple[int, ...]) -> Draft | None:
+        user = self._prompts.user(operator, situation)
+        if user is None:
+            return None
+        request = Request(model.name, self._prompts.system, user, self._answer_tokens, self._temperature)
+        read = partial(
+            written if operator in ("rewrite", "combine") else edited,
+            parent=situation.parent.proposal.source,
+            entry_points=(self._prompts.call,),
+            limit=self._prompts.most_characters,
+        )
+        return Draft(request, read, self.name, operator, parents)
+
+
+class _Strikes:
+    """Which models have failed how often in a row, and which are given up, and why."""
+
+    def __init__(self) -> None:
+        self.given_up: dict[str, str] = {}
+        self._failed: Counter[str] = Counter()
+        self._useless: Counter[str] = Counter()
+        self._forgiven: set[int] = set()
+
+    def forgive(self, number: int) -> None:
+        """Does not count a miss of an earlier sitting: its cause may have been mended since."""
+        self._forgiven.add(number)
+
+    def count(self, told: Candidate | Miss, model: str) -> None:
+        """Counts what a model did in a turn."""
+        if isinstance(told, Candidate):
+            self._failed[model] = self._useless[model] = 0
+            return
+        if told.number in self._forgiven:
+            return
+        if told.outcome in _OF_THE_CALL:
+            self._failed[model] += 1
+        else:
+            self._failed[model] = 0
+            self._useless[model] += 1
+        self._judge(told, model)
+
+    def _judge(self, miss: Miss, model: str) -> None:
+        if model in self.given_up:
+            return
+        if miss.outcome in _FATAL:
+            why = miss.message
+        elif self._failed[model] >= MOST_FAILED_CALLS:
+            why = f"{MOST_FAILED_CALLS} calls in a row failed, the last with {miss.outcome}: {miss.message}"
+        elif self._useless[model] >= MOST_USELESS_ANSWERS:
+            why = f"{MOST_USELESS_ANSWERS} answers in a row held nothing new, the last {miss.outcome}: {miss.message}"
+        else:
+            return
+        self.given_up[model] = f"the model {model} was given up: {why}"
+        _log.warning("%s", self.given_up[model])
+
+
+def _repairable(told: Candidate | Miss) -> bool:
+    if isinstance(told, Miss):
+        return told.outcome in _REPAIRABLE
+    return told.evaluation.verdict is not Verdict.OK
+
+
+def _tried(told: Candidate | Miss) -> str:
+    """Returns a turn in a line: what was tried and what came of it."""
+    if isinstance(told, Miss):
+        return f"{told.operator} of {_numbers(told.parents)}: {told.outcome}: {told.message}"
+    made, judged = told.proposal, told.evaluation
+    came = f"{judged.verdict}: {judged.feedback}" if judged.score is None else f"score {judged.score:.4f}"
+    return f"{told.number}, {made.operator} of {_numbers(made.parents)}: {made.rationale or 'no rationale'} -> {came}"
+
+
+def _numbers(parents: Sequence[int]) -> str:
+    return " and ".join(str(parent) for parent in parents)
