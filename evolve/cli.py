@@ -89,7 +89,7 @@ def _run(options: argparse.Namespace) -> int:
     limit, writing = plan.limit(options), plan.writing(options)
     preview = plan.preview(writing, problem, cases, limit)
     options.out = options.out or _fresh_folder(problem.name)
-    progress = ProgressLine(lambda best: gap(problem, best.evaluation, cases.bounds))
+    progress = ProgressLine(lambda best: gap(problem, best.evaluation, cases.bounds), cases=cases.name)
 
     def begun() -> None:
         said = f"searching in {options.out}; Ctrl-C stops, and `{plan.again(options)}` goes on"

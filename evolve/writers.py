@@ -14,7 +14,7 @@ from evolve.budget import Limit
 from evolve.cases import CaseSet
 from evolve.loop import LAG
 from evolve.models import Reply, Request, Writers, estimated_tokens, prices
-from evolve.models.spec import MANUAL, ModelSpec, describe
+from evolve.models.spec import MANUAL, ModelSpec, identity
 from evolve.problem import Problem
 from evolve.proposers import prompts
 from evolve.proposers.brief import briefing
@@ -69,7 +69,12 @@ class Writing:
 
     @property
     def lag(self) -> int:
-        """Turns under way, so that ``concurrency`` calls can be, some of which take twice as long as others."""
+        """Turns under way, so that ``concurrency`` calls can be, some of which take twice as long as others.
+
+        A person gets one question after the other, each with what came of those before.
+        """
+        if self.models and not self.embedded and all(model.manual for model in self.models):
+            return self.concurrency
         return LAG + (math.ceil(2 * self.concurrency / (1 - self.embedded)) if self.models else 0)
 
     @property
@@ -86,7 +91,7 @@ class Writing:
         """Returns what a run must have in common with itself when it is resumed."""
         parts = []
         if self.models:
-            models = "; ".join(describe(model) for model in self.models)
+            models = "; ".join(identity(model) for model in self.models)
             how = f"{self.prompt_tokens}+{self.answer_tokens} tokens, templates {_digest(prompts.load(self.prompts))}"
             how += "" if self.temperature is None else f", temperature {self.temperature:g}"
             how += ", replayed" if self.replay else ""

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -18,8 +19,9 @@ from evolve.budget import Limit
 from evolve.folder import RunFolder
 from evolve.journal import JournalError
 from evolve.problem import ProblemError
+from evolve.report import runs
 from evolve.session import search
-from evolve.types import EvolveError
+from evolve.types import EvolveError, Verdict
 
 KILLS = 20
 PR_SET_CHILD_SUBREAPER = 36
@@ -156,6 +158,38 @@ def test_a_problem_at_fault_stops_the_run_with_a_message(tmp_path, old, new, mes
     broken = catalog.load(str(tiny.write(tmp_path, changes=[(old, new)])))
     with pytest.raises(EvolveError, match=message):
         search(broken, tmp_path / "run", Limit(10), workers=1)
+    with RunFolder(tmp_path / "run").open(read_only=True) as journal:
+        assert re.search(message, journal.last_fault())
+        assert journal.count() == 0  # what was under way has no verdict
+
+
+def test_a_simulator_that_fails_before_the_first_decision_stops_the_run_and_the_fault_is_journalled(tmp_path):
+    changes = [("guess = yield", "if FAULT.exists():\n            raise OSError('disk')\n        guess = yield")]
+    changes.append(
+        (
+            "from evolve import",
+            f"from pathlib import Path\nFAULT = Path({str(tmp_path / 'fault')!r})\nfrom evolve import",
+        )
+    )
+    problem, out = catalog.load(str(tiny.write(tmp_path, changes=changes))), tmp_path / "run"
+
+    def spoil(progress):
+        if progress.told.number == 9:
+            (tmp_path / "fault").touch()
+
+    with pytest.raises(ProblemError, match=r"simulator fails with OSError: disk .* before the first decision"):
+        search(problem, out, Limit(60), workers=1, report=spoil)
+    with RunFolder(out).open(read_only=True) as journal:
+        assert "OSError: disk" in journal.last_fault()
+        assert 10 <= journal.count() < 60
+        assert set(journal.verdicts()) <= {Verdict.OK, Verdict.INVALID}
+        assert journal.turns() > journal.count()
+        assert "stopped   ProblemError" in runs.describe(runs.summary(RunFolder(out), journal))
+    (tmp_path / "fault").unlink()
+    search(problem, out, Limit(60), workers=1)
+    assert len(candidates(out)) == 60
+    with RunFolder(out).open(read_only=True) as journal:
+        assert journal.last_fault() == ""
 
 
 # A kill in the middle: the test adopts what a killed run leaves behind, so that it sees all of it.

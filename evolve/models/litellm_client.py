@@ -20,6 +20,7 @@ from evolve.models.spec import ModelSpec, Price
 from evolve.types import EvolveError, Outcome
 
 _OURS = re.compile(r"^(litellm\.)?\w+(Error|Timeout): (\w+(Error|Exception)( -|:) )*")
+_ADVICE = re.compile(r"[.\s]*Handle with `litellm\.\w+`\.?")
 _NO_KEY = re.compile(r"missing.{0,40}(credentials|api.?key)", re.IGNORECASE)
 _UNCONNECTED = ("ConnectError", "ConnectTimeout", "ClientConnectorError")
 
@@ -92,7 +93,7 @@ class LiteLlmClient:
         }
 
     def _failed(self, error: Exception, answer: Answer) -> Attempt:
-        text = _OURS.sub("", str(error))
+        text = _ADVICE.sub("", _OURS.sub("", str(error)))
         headers = getattr(error, "litellm_response_headers", None)
         status = getattr(error, "status_code", None)
         causes = _causes(error)

@@ -18,7 +18,7 @@ from evolve.models.litellm_client import LiteLlmClient
 from evolve.models.manual import Manual
 from evolve.models.openai_server import OpenAiServer
 from evolve.models.retry import Patient, Waiting, log
-from evolve.models.spec import MANUAL, ModelSpec, describe
+from evolve.models.spec import MANUAL, ModelSpec, identity
 from evolve.types import EvolveError
 
 
@@ -152,7 +152,7 @@ def open_models(
     waiting = Waiting(patience or Patience(), until, report, clock, sleep, places.given_back)
     clients = {spec.name: _client(spec, timeout_seconds, rng, waiting, manual_folder) for spec in specs}
     if record is not None:
-        cassette = Cassette.record(record, [describe(spec) for spec in specs])
+        cassette = Cassette.record(record, [identity(spec) for spec in specs])
         clients = {name: Recording(client, cassette) for name, client in clients.items()}
     return Models(clients, concurrency, places)
 

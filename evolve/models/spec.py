@@ -3,7 +3,7 @@
 import difflib
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 from urllib.parse import urlsplit
 
@@ -129,6 +129,14 @@ def describe(spec: ModelSpec) -> str:
         f"key={spec.key}" if spec.key else "",
     ]
     return ",".join(part for part in said if part)
+
+
+def identity(spec: ModelSpec) -> str:
+    """Returns which model it is and how it is asked, without where it is reached, by whom and for how much.
+
+    These may have to be mended before a run can go on.
+    """
+    return describe(replace(spec, base_url="", price=None, key=""))
 
 
 def _settings(name: str, settings: list[str]) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import TextIO
 
 from evolve.report.tables import cost, share
 from evolve.session import Progress
+from evolve.text import brief
 from evolve.types import Candidate
 
 _TERMINAL_EVERY_SECONDS, _FILE_EVERY_SECONDS = 0.2, 10.0
@@ -15,11 +16,15 @@ _TERMINAL_EVERY_SECONDS, _FILE_EVERY_SECONDS = 0.2, 10.0
 class ProgressLine:
     """Rewrites one line on a terminal; in a file it adds a line every ten seconds.
 
-    ``gap_of`` says which share of the gap to the bound a candidate closes, None where there is no bound.
+    ``gap_of`` says which share of the gap to the bound a candidate closes, None where there is no bound;
+    ``cases`` is what the search sees.
     """
 
-    def __init__(self, gap_of: Callable[[Candidate], float | None], stream: TextIO | None = None) -> None:
+    def __init__(
+        self, gap_of: Callable[[Candidate], float | None], stream: TextIO | None = None, cases: str = "train"
+    ) -> None:
         self._gap_of, self._stream = gap_of, sys.stderr if stream is None else stream
+        self._cases = brief(cases, 40)
         self._live = self._stream.isatty()
         self._last: Progress | None = None
         self._shown_at = float("-inf") if self._live else 0.0
@@ -63,7 +68,7 @@ class ProgressLine:
         parts = [f"{done} evaluation{'' if done == 1 else 's'}"]
         parts += [f"{progress.misses} answer{'' if progress.misses == 1 else 's'} unused"] if progress.misses else []
         if progress.best is not None:
-            parts.append(f"best on train {progress.best.score:.4f}")
+            parts.append(f"best on {self._cases} {progress.best.score:.4f}")
             closed = self._gap(progress.best)
             parts += [] if closed is None else [f"gap closed {share(closed)}"]
         parts += [f"{done / max(progress.seconds, 1e-3):.1f}/s", cost(progress.usage)]

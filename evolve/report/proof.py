@@ -23,7 +23,7 @@ def proof(folder: RunFolder, journal: Journal, problem: Problem, result: Verific
         [
             conclusion(problem, result),
             "",
-            _scores(result, problem.objective),
+            _scores(result, problem.objective, brief(run.header.cases, 30)),
             f"{better} {problem.objective} is better; a score is the geometric mean over cases of the ratio to the "
             "reference, the gap closed is of totals",
             "",
@@ -81,7 +81,7 @@ def conclusion(problem: Problem, result: Verification) -> str:
     )
 
 
-def _scores(result: Verification, objective: str) -> str:
+def _scores(result: Verification, objective: str, searched: str) -> str:
     best = result.best_baseline
     rows = [
         _row("reference", result.standings[0], result.trains[0]),
@@ -90,7 +90,7 @@ def _scores(result: Verification, objective: str) -> str:
     ]
     if result.mean_bound is not None:
         rows.append(("bound", "(no policy can do better)", "-", "-", "-", tables.natural(result.mean_bound), "100.0%"))
-    headings = ("", "policy", "train score", "sealed score", "95% interval", f"mean {objective}", "gap closed")
+    headings = ("", "policy", f"{searched} score", "sealed score", "95% interval", f"mean {objective}", "gap closed")
     return tables.table(headings, rows, left=2)
 
 

@@ -141,7 +141,7 @@ def _partly(dollars: float) -> str:
 
 def _scores(run: Summary) -> str:
     validation = "" if run.validation_score is None else f", {tables.number(run.validation_score, 4)} on validation"
-    return f"score {tables.number(run.train_score, 4)} on train{validation}"
+    return f"score {tables.number(run.train_score, 4)} on {brief(run.header.cases, 80)}{validation}"
 
 
 def _sealed(run: Summary) -> str:
