@@ -43,7 +43,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class Sitting:
     """How a sitting ended: the number of the best, and what stopped it before its budget was spent.
 
     ``trouble`` says why no model could be asked any more.
@@ -68,7 +68,7 @@ def search(
     waiting: Callable[[str], None] = lambda _: None,
     choosing: Callable[[], None] = lambda: None,
     clock: Callable[[], float] = time.monotonic,
-) -> Ending:
+) -> Sitting:
     """Begins or resumes the run in ``out`` and searches within ``limit``.
 
     ``cases`` names what the search sees: the train split, a case set or a file.  ``begun`` hears that the
@@ -95,7 +95,7 @@ def search(
                 choosing()
                 best = finalists.choose(journal, executor)
         folder.keep(folder.best, finalists.proposal(journal, best).source)
-    return Ending(best, "" if end is None else str(end), searching.trouble)
+    return Sitting(best, "" if end is None else str(end), searching.trouble)
 
 
 def _search(

@@ -17,8 +17,8 @@ What a child can do is decide badly, use up its limits, and die.
 """
 
 from evolve.sandbox.child import Child
-from evolve.sandbox.failure import PolicyFailure, SandboxError, Usage
+from evolve.sandbox.failure import PolicyFailure, SandboxError
 from evolve.sandbox.launcher import Sandbox
 from evolve.sandbox.wire import WireError
 
-__all__ = ["Child", "PolicyFailure", "Sandbox", "SandboxError", "Usage", "WireError"]
+__all__ = ["Child", "PolicyFailure", "Sandbox", "SandboxError", "WireError"]

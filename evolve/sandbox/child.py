@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from evolve.sandbox import failure, host, wire
-from evolve.sandbox.failure import Ending, PolicyFailure, SandboxError, Usage
+from evolve.sandbox.failure import Ending, PolicyFailure, SandboxError
 from evolve.types import Limits, Verdict
 
 if TYPE_CHECKING:
@@ -39,15 +39,15 @@ class Child:
         self._waited = 0.0
 
     @property
-    def usage(self) -> Usage:
-        """CPU and memory of a closed child; nothing if it was never started.
+    def cpu_seconds(self) -> float:
+        """CPU time that the kernel charged to a closed child; none if it was never started.
 
         Raises:
             ValueError: it is not closed yet.
         """
         if self._output >= 0:
-            raise ValueError("a child's usage is known once it is closed")
-        return self._ending.usage if self._ending else Usage(0.0)
+            raise ValueError("the CPU time of a child is known once it is closed")
+        return self._ending.cpu_seconds if self._ending else 0.0
 
     @property
     def waited_seconds(self) -> float:

@@ -28,18 +28,11 @@ class PolicyFailure(Exception):  # noqa: N818 - it carries a verdict
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
-    """What the kernel accounted to a child that has ended."""
-
-    cpu_seconds: float
-
-
-@dataclass(frozen=True, slots=True)
 class Ending:
-    """How a child ended: its wait status, its usage, and whether it did so before it was killed for it."""
+    """How a child ended: its wait status, the CPU time that the kernel charged to it, and whether it did so before it was killed for it."""
 
     status: int
-    usage: Usage
+    cpu_seconds: float
     by_itself: bool
 
 
@@ -61,7 +54,7 @@ def death(ending: Ending, limits: Limits) -> PolicyFailure:
     if number == signal.SIGSYS:
         return PolicyFailure(Verdict.FORBIDDEN, "made a system call that no policy needs, and was killed")
     if number == signal.SIGKILL and ending.by_itself:
-        if ending.usage.cpu_seconds > 0.5 * limits.cpu_seconds:  # the kernel counts ticks there, and time here
+        if ending.cpu_seconds > 0.5 * limits.cpu_seconds:  # the kernel counts ticks there, and time here
             return PolicyFailure(Verdict.TIMED_OUT, f"used up {limits.cpu_seconds:g} s of CPU")
         return PolicyFailure(Verdict.OUT_OF_MEMORY, "was killed from outside, most likely for lack of memory")
     if number == signal.SIGKILL:

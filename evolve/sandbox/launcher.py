@@ -15,7 +15,7 @@ import msgpack
 
 from evolve.sandbox import seccomp, zygote
 from evolve.sandbox.child import Child
-from evolve.sandbox.failure import SandboxError, Usage
+from evolve.sandbox.failure import SandboxError
 from evolve.sandbox.watchdog import Watchdog
 from evolve.types import Limits
 
@@ -98,14 +98,14 @@ class Sandbox:
             raise self._gone() from error
         return self._expect("started")[1][0]
 
-    def wait(self) -> tuple[int, Usage]:
-        """Waits for the child to be reaped; returns its wait status and usage.
+    def wait(self) -> tuple[int, float]:
+        """Waits for the child to be reaped; returns its wait status and CPU seconds.
 
         Raises:
             SandboxError: the zygote has ended.
         """
         (_, _, status, cpu_seconds), _ = self._expect("exited")
-        return status, Usage(cpu_seconds)
+        return status, float(cpu_seconds)
 
     def close(self) -> None:
         """Ends the zygote and its children."""
