@@ -29,7 +29,7 @@ class PolicyFailure(Exception):  # noqa: N818 - it carries a verdict
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a child ended: its wait status, the CPU time that the kernel charged to it, and whether it did so before it was killed for it."""
+    """How a child ended: its wait status, what CPU time the kernel charged, and whether nobody had killed it."""
 
     status: int
     cpu_seconds: float
