@@ -74,6 +74,10 @@ class Budget:
         if score is not None:
             self._best = score if self._best is None else max(score, self._best)
 
+    def lose(self, usage: Usage) -> None:
+        """Counts what was used for nothing."""
+        self.usage += usage
+
     def affords(self) -> bool:
         """Says whether another turn may begin, whatever becomes of it and of those under way."""
         limit = self._limit

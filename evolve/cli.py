@@ -163,7 +163,7 @@ def _prompt(options: argparse.Namespace) -> int:
         return 0
     problem = catalog.load(options.problem)
     question = preview.question(
-        problem, options.operator, options.cases or "train", options.prompt_tokens, options.prompts
+        problem, options.operator, options.cases or "train", options.prompt_tokens or 12_000, options.prompts
     )
     print(question)
     return 0

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from evolve.journal import Header, Journal, JournalError
+from evolve.database import JournalError
+from evolve.journal import Header, Journal
 from evolve.types import EvolveError
 
 JOURNAL, SECRET, LOCK, BEST, PROOF = "journal.sqlite", "secret", "lock", "best.py", "verification.json"

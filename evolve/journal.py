@@ -7,16 +7,15 @@ file (sqlite.org/wal.html).
 
 import json
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
 from evolve import rows
+from evolve.database import ADVICE, JournalError, connect, connect_to_read, explained, text
 from evolve.ledger import LEDGER_SCHEMA, Ledger
 from evolve.rows import Entry
-from evolve.types import Candidate, Evaluation, EvolveError, Miss, Proposal, Verdict
+from evolve.types import Candidate, Evaluation, Miss, Proposal, Verdict
 
 FORMAT = 2
 
@@ -44,11 +43,6 @@ _EVALUATION = (
     "SELECT verdict, score, feedback, cpu_seconds, calls, confirmed, results FROM evaluations "
     "WHERE number = ? AND cases = ?"
 )
-_ADVICE = "start a new run with another --out, or put a copy of the file back"
-
-
-class JournalError(EvolveError):
-    """The journal is missing, damaged or of another kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +77,10 @@ class Journal:
             JournalError: it cannot be written.
         """
         unfinished = path.with_name(f"{path.name}.new")
-        with _explained(path):
+        with explained(path):
             for name in (unfinished.name, f"{unfinished.name}-wal", f"{unfinished.name}-shm"):
                 path.with_name(name).unlink(missing_ok=True)
-            connection = _connect(unfinished)
+            connection = connect(unfinished)
             for statement in _SCHEMA:
                 connection.execute(statement)
             values = {**asdict(header), "format": FORMAT}
@@ -102,10 +96,10 @@ class Journal:
         Raises:
             JournalError: it is missing, damaged, or of another format.
         """
-        with _explained(path):
+        with explained(path):
             if not path.is_file():
                 raise JournalError(f"no run at {path.parent}: it has no {path.name}")
-            connection = _connect_to_read(path) if read_only else _connect(path)
+            connection = connect_to_read(path) if read_only else connect(path)
             try:
                 return cls(path, connection, _header(path, connection))
             except BaseException:
@@ -122,12 +116,12 @@ class Journal:
         if self._path.stat().st_size % page_bytes:
             state = "cut off"
         if state != "ok":
-            raise JournalError(f"the journal {self._path} is damaged ({state}); {_ADVICE}")
+            raise JournalError(f"the journal {self._path} is damaged ({state}); {ADVICE}")
         turns, last = self._one("SELECT count(*), coalesce(max(number), -1) FROM proposals")
         told, last_told = self._one("SELECT count(*), coalesce(max(number), -1) FROM evaluations WHERE cases = 'train'")
         (missed,) = self._one("SELECT count(*) FROM proposals WHERE source IS NULL AND number <= ?", last_told)
         if turns != last + 1 or told + missed != last_told + 1 or last_told > last:
-            raise JournalError(f"the journal {self._path} has lost some of its candidates; {_ADVICE}")
+            raise JournalError(f"the journal {self._path} has lost some of its candidates; {ADVICE}")
 
     def close(self) -> None:
         """Closes the file."""
@@ -149,7 +143,7 @@ class Journal:
             made.proposer,
             made.operator,
             json.dumps(made.parents),
-            "" if isinstance(made, Miss) else _text(made.rationale),
+            "" if isinstance(made, Miss) else text(made.rationale),
             made.model,
             made.prompt,
             usage.input_tokens,
@@ -157,7 +151,7 @@ class Journal:
             usage.output_tokens,
             usage.dollars,
             made.outcome if isinstance(made, Miss) else None,
-            _text(made.message) if isinstance(made, Miss) else "",
+            text(made.message) if isinstance(made, Miss) else "",
         )
 
     def record(self, number: int, evaluation: Evaluation, run_seconds: float, cases: str = "train") -> None:
@@ -168,7 +162,7 @@ class Journal:
             cases,
             evaluation.verdict,
             evaluation.score,
-            _text(evaluation.feedback),
+            text(evaluation.feedback),
             evaluation.cpu_seconds,
             evaluation.calls,
             evaluation.confirmed,
@@ -186,7 +180,7 @@ class Journal:
 
     def record_fault(self, at: str, message: str) -> None:
         """Notes what stopped the run; it is no verdict on any policy."""
-        self._write("INSERT INTO faults SELECT ?, count(*), ? FROM proposals", at, _text(message))
+        self._write("INSERT INTO faults SELECT ?, count(*), ? FROM proposals", at, text(message))
 
     def last_fault(self) -> str:
         """Returns what stopped the run, if nothing has happened in it since; else nothing."""
@@ -284,7 +278,7 @@ class Journal:
             return Entry(number, verdict, score, proposer, operator, rows.parents(parents), rationale)
 
     def _explained(self) -> Any:
-        return _explained(self._path)
+        return explained(self._path)
 
     def _write(self, statement: str, *values: Any) -> None:
         with self._explained():
@@ -307,49 +301,14 @@ _LOG = (
 )
 
 
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """Turns errors of SQLite, and what only a damaged file can hold, into one clear message."""
-    try:
-        yield
-    except (sqlite3.Error, OSError, ValueError, TypeError, KeyError, IndexError) as error:
-        raise JournalError(f"the journal {path} cannot be used ({error}); {_ADVICE}") from error
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=30, isolation_level=None)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=NORMAL")
-    return connection
-
-
-def _connect_to_read(path: Path) -> sqlite3.Connection:
-    """Leaves the file as it is, and works in a folder that cannot be written to."""
-    address = path.resolve().as_uri() + "?mode=ro"
-    connection = sqlite3.connect(address, timeout=30, isolation_level=None, uri=True)
-    try:
-        connection.execute("SELECT count(*) FROM sqlite_master")
-    except sqlite3.OperationalError:
-        connection.close()
-        if path.with_name(f"{path.name}-wal").exists():
-            raise
-        connection = sqlite3.connect(f"{address}&immutable=1", isolation_level=None, uri=True)
-    return connection
-
-
 def _header(path: Path, connection: sqlite3.Connection) -> Header:
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if "header" not in tables:
-        raise JournalError(f"{path} is no journal of a run, or was cut off; {_ADVICE}")
+        raise JournalError(f"{path} is no journal of a run, or was cut off; {ADVICE}")
     values = {key: json.loads(value) for key, value in connection.execute("SELECT key, value FROM header")}
     if values.pop("format", None) != FORMAT or {k: type(v) for k, v in values.items()} != _HEADER_TYPES:
-        raise JournalError(f"{path} was written by another version of evolve; {_ADVICE}")
+        raise JournalError(f"{path} was written by another version of evolve; {ADVICE}")
     return Header(**values)
 
 
 _HEADER_TYPES = {item.name: item.type for item in fields(Header)}
-
-
-def _text(text: str) -> str:
-    """Returns text that UTF-8 can hold; a policy may contain anything."""
-    return text.encode("utf-8", "replace").decode("utf-8")

@@ -49,6 +49,7 @@ class Judge:
 
     def __init__(self, cases: CaseSet, sandbox: Sandbox) -> None:
         self._cases, self._problem, self._sandbox = cases, cases.problem, sandbox
+        self._limits = self._problem.limits.over(len(cases), proving=cases.name in ("validation", "test"))
         self._reference: list[float] | None = None
 
     def evaluate(self, source: str, *, confirm_above: float = math.inf) -> Evaluation:
@@ -105,7 +106,7 @@ class Judge:
 
     def _run_lane(self, source: str, lane: Sequence[int], measured: Measurement) -> None:
         """Judges cases that may share a child; notes a failure and leaves the rest."""
-        limits = self._problem.limits
+        limits = self._limits
         cpu, wall = limits.cpu_seconds - measured.cpu_seconds, limits.wall_seconds - measured.waited_seconds
         child = Child(self._sandbox, replace(limits, cpu_seconds=cpu, wall_seconds=wall))
         try:
@@ -119,12 +120,12 @@ class Judge:
             measured.verdict, measured.message = failure.verdict, where + failure.message
         finally:
             child.close()
-            measured.cpu_seconds += child.usage.cpu_seconds
+            measured.cpu_seconds += child.cpu_seconds
             measured.waited_seconds += child.waited_seconds
 
     def _insist_on_limits(self, measured: Measurement) -> None:
         """Ends a policy that has used up on some cases what it had for all."""
-        limits = self._problem.limits
+        limits = self._limits
         if measured.verdict is Verdict.OK and measured.cpu_seconds >= limits.cpu_seconds:
             used = f"{limits.cpu_seconds:g} s of CPU"
         elif measured.verdict is Verdict.OK and measured.waited_seconds >= limits.wall_seconds:

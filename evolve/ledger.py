@@ -1,6 +1,6 @@
 """What models were asked in a run, what they answered, and what it cost.
 
-A call is written down with the most that it can cost before it is sent, and with what it did cost as
+A question is written down with the most that it can cost before it is sent, and with what it did cost as
 soon as it ends.  So a process that is killed loses no answer that it had, and counts those it never saw.
 """
 
@@ -9,26 +9,33 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
+from evolve.database import text
 from evolve.models import Reply, Request
 from evolve.types import Outcome, Usage
 
 LEDGER_SCHEMA = (
-    """CREATE TABLE calls (
+    """CREATE TABLE questions (
     number INTEGER NOT NULL, prompt TEXT NOT NULL, model TEXT NOT NULL,
     input_tokens INTEGER NOT NULL, cached_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, dollars REAL,
     ended INTEGER NOT NULL, outcome TEXT, message TEXT NOT NULL, answer TEXT NOT NULL)""",
-    "CREATE INDEX by_number ON calls (number)",
+    "CREATE INDEX by_number ON questions (number)",
     "CREATE TABLE prompts (id TEXT PRIMARY KEY, packed BLOB NOT NULL)",
 )
-_USED = "SELECT input_tokens, cached_tokens, output_tokens, dollars FROM calls"
+_ANSWER = "SELECT answer FROM questions WHERE number = ? AND ended ORDER BY rowid DESC"
+_PROMPT = "SELECT packed FROM prompts JOIN questions ON id = prompt WHERE number = ? ORDER BY questions.rowid DESC"
+_USED = "SELECT input_tokens, cached_tokens, output_tokens, dollars FROM questions"
+_LOST = (
+    " WHERE NOT ended OR EXISTS "
+    "(SELECT * FROM proposals WHERE proposals.number = questions.number AND proposals.prompt != questions.prompt)"
+)
 _REPLY = (
-    "SELECT answer, outcome, message, input_tokens, cached_tokens, output_tokens, dollars FROM calls "
+    "SELECT answer, outcome, message, input_tokens, cached_tokens, output_tokens, dollars FROM questions "
     "WHERE number = ? AND prompt = ? AND ended"
 )
 
 
 class Ledger:
-    """The calls of one run, in its journal's file."""
+    """The questions of one run, in its journal's file."""
 
     def __init__(
         self, write: Callable[..., None], one: Callable[..., Any], every: Callable[..., list[tuple[Any, ...]]]
@@ -40,7 +47,7 @@ class Ledger:
         text = json.dumps([request.system, request.user]).encode()
         self._write("INSERT OR IGNORE INTO prompts VALUES (?, ?)", request.id, zlib.compress(text))
         self._write(
-            "INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, 0, NULL, '', '')",
+            "INSERT INTO questions VALUES (?, ?, ?, ?, ?, ?, ?, 0, NULL, '', '')",
             number,
             request.id,
             request.model,
@@ -51,18 +58,26 @@ class Ledger:
         )
 
     def end(self, number: int, reply: Reply) -> None:
-        """Notes what came of the last call of a turn."""
+        """Notes what came of the last question of a turn."""
         usage = reply.usage
         self._write(
-            "UPDATE calls SET ended = 1, outcome = ?, message = ?, answer = ?, input_tokens = ?, cached_tokens = ?, "
-            "output_tokens = ?, dollars = ? WHERE rowid = (SELECT max(rowid) FROM calls WHERE number = ?)",
+            "UPDATE questions SET ended = 1, outcome = ?, message = ?, answer = ?, input_tokens = ?, "
+            "cached_tokens = ?, output_tokens = ?, dollars = ? "
+            "WHERE rowid = (SELECT max(rowid) FROM questions WHERE number = ?)",
             reply.outcome,
-            _text(reply.message),
-            _text(reply.text),
+            text(reply.message),
+            text(reply.text),
             usage.input_tokens,
             usage.cached_tokens,
             usage.output_tokens,
             usage.dollars,
+            number,
+        )
+
+    def forget(self, number: int) -> None:
+        """Takes back that a turn asks a model: its question was never sent."""
+        self._write(
+            "DELETE FROM questions WHERE rowid = (SELECT max(rowid) FROM questions WHERE number = ?) AND NOT ended",
             number,
         )
 
@@ -76,38 +91,40 @@ class Ledger:
 
     def answer(self, number: int) -> str:
         """Returns the text that a model wrote in a turn; empty if none."""
-        row = self._one("SELECT answer FROM calls WHERE number = ? AND ended ORDER BY rowid DESC", number)
+        row = self._one(_ANSWER, number)
         return "" if row is None else str(row[0])
 
     def prompt(self, number: int) -> tuple[str, str] | None:
         """Returns what a model was asked in a turn, the system's part and the user's, or None."""
-        row = self._one("SELECT packed FROM prompts JOIN calls ON id = prompt WHERE number = ?", number)
+        row = self._one(_PROMPT, number)
         if row is None:
             return None
         system, user = json.loads(zlib.decompress(row[0]))
         return system, user
 
-    def calls(self) -> int:
-        """Returns how many calls were made."""
-        return int(self._one("SELECT count(*) FROM calls")[0])
+    def questions(self) -> int:
+        """Returns how many questions models were asked."""
+        return int(self._one("SELECT count(*) FROM questions")[0])
 
     def lost(self) -> Usage:
-        """Returns the most that was used by calls whose answers were never seen."""
-        return _sum(self._every(_USED + " WHERE NOT ended"))
+        """Returns the most that was used for answers that never came to a turn.
+
+        They were not seen, or their turn was asked anew in a later sitting.
+        """
+        return _sum(self._every(_USED + _LOST))
+
+    def replaced(self, number: int) -> Usage:
+        """Returns what was used for answers to a turn that is to be asked anew."""
+        return _sum(self._every(_USED + " WHERE ended AND number = ?", number))
 
     def used(self) -> Usage:
-        """Returns what all calls used, those whose answers were never seen with the most that they can have."""
+        """Returns what all questions used, those whose answers were never seen with the most that they can have."""
         return _sum(self._every(_USED))
 
     def used_with_price(self) -> float:
-        """Returns the dollars of the calls whose price is known."""
-        return float(self._one("SELECT coalesce(sum(dollars), 0) FROM calls")[0])
+        """Returns the dollars of the questions whose price is known."""
+        return float(self._one("SELECT coalesce(sum(dollars), 0) FROM questions")[0])
 
 
 def _sum(rows: list[tuple[Any, ...]]) -> Usage:
     return sum((Usage(*row) for row in rows), Usage())
-
-
-def _text(text: str) -> str:
-    """Returns text that UTF-8 can hold; a model may write anything."""
-    return text.encode("utf-8", "replace").decode("utf-8")

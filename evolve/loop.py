@@ -13,7 +13,7 @@ from itertools import count
 from evolve.budget import Budget
 from evolve.executors import Executor
 from evolve.journal import Journal
-from evolve.models import Writers
+from evolve.models import RecordingEnded, Writers
 from evolve.search import Exhausted, Search
 from evolve.turns import Report, Turns
 
@@ -32,10 +32,11 @@ def run(
     cases: str = "train",
     lag: int = LAG,
     report: Report = lambda _: None,
-) -> Exhausted | None:
+) -> Exhausted | RecordingEnded | None:
     """Searches until the budget is spent.  The first ``warm_up`` turns are told before any more begin.
 
-    Returns None then, and otherwise what the proposers said when they had nothing new to offer.
+    Returns None then, and otherwise why it ended before: the proposers had nothing new to offer, or the
+    recording that is replayed has no more answers.
 
     Raises:
         EvolveError: the problem, the sandbox or the journal failed; all that was told is kept.
@@ -45,7 +46,7 @@ def run(
     for number in count():
         while len(turns) and (len(turns) >= lag or number == warm_up or not budget.affords()):
             turns.settle()
-        if not budget.affords():
+        if turns.end is not None or not budget.affords():
             break
         try:
             turns.begin(number)
@@ -54,4 +55,4 @@ def run(
             break
     while len(turns):
         turns.settle()
-    return end
+    return end or turns.end

@@ -108,12 +108,8 @@ def _add_models(models: argparse._ArgumentGroup) -> None:
         "--embedded", type=_share, metavar="SHARE", help="share of proposals by the embedded proposers (default 0)"
     )
     models.add_argument("--concurrency", type=_positive, metavar="N", help="calls under way at a time (default 8)")
-    models.add_argument(
-        "--timeout", type=_amount, default=300.0, metavar="SECONDS", help="longest wait for an answer (default 300)"
-    )
-    models.add_argument(
-        "--answer-tokens", type=_positive, default=16_000, metavar="N", help="longest answer (default 16000)"
-    )
+    models.add_argument("--timeout", type=_amount, metavar="SECONDS", help="longest wait for an answer (default 300)")
+    models.add_argument("--answer-tokens", type=_positive, metavar="N", help="longest answer (default 16000)")
     _add_templates(models)
     models.add_argument("--temperature", type=_temperature, metavar="T", help="default: the provider's")
     models.add_argument("--record", type=Path, metavar="FILE", help="keep every answer in a cassette")
@@ -121,9 +117,7 @@ def _add_models(models: argparse._ArgumentGroup) -> None:
 
 
 def _add_templates(models: "argparse._ActionsContainer") -> None:
-    models.add_argument(
-        "--prompt-tokens", type=_positive, default=12_000, metavar="N", help="longest question (default 12000)"
-    )
+    models.add_argument("--prompt-tokens", type=_positive, metavar="N", help="longest question (default 12000)")
     models.add_argument("--prompts", type=Path, metavar="DIR", help="templates of your own; see `evolve prompt`")
 
 

@@ -11,20 +11,32 @@ from evolve.models.spec import ModelSpec
 from evolve.problem import Problem
 from evolve.report.tables import dollars
 from evolve.types import EvolveError
-from evolve.writers import FEW, Writing, estimate
+from evolve.writers import FEW, Estimate, Writing, estimate
 
 EVALUATIONS_WITH_MODELS = 100
 """What a run with models comes to without a budget: a first look that costs cents with a cheap model."""
 
-_LIMITS = ("evaluations", "minutes", "dollars", "tokens", "target")
+_SETTINGS = (
+    "embedded",
+    "concurrency",
+    "timeout",
+    "answer_tokens",
+    "prompt_tokens",
+    "temperature",
+    "prompts",
+    "record",
+    "replay",
+)
+_LIMITS = ("evaluations", "minutes", "dollars", "tokens")
 
 
 def limit(options: argparse.Namespace) -> Limit:
     """Returns the budget; by default a number of evaluations."""
-    if all(getattr(options, name) is None for name in _LIMITS if name != "target"):
-        options.evaluations = EVALUATIONS_WITH_MODELS if options.model else DEFAULT_EVALUATIONS
+    evaluations = options.evaluations
+    if all(getattr(options, name) is None for name in _LIMITS):
+        evaluations = EVALUATIONS_WITH_MODELS if options.model else DEFAULT_EVALUATIONS
     seconds = None if options.minutes is None else options.minutes * 60
-    return Limit(options.evaluations, seconds, options.dollars, options.tokens, options.target)
+    return Limit(evaluations, seconds, options.dollars, options.tokens, options.target)
 
 
 def writing(options: argparse.Namespace) -> Writing:
@@ -39,19 +51,15 @@ def writing(options: argparse.Namespace) -> Writing:
         raise EvolveError("--base-url and --price are for models; give --model")
     if models and options.replay is None:
         _check(models)
-    default = 1.0 if not models else 0.0
-    return Writing(
-        models,
-        embedded=default if options.embedded is None else options.embedded,
-        concurrency=options.concurrency or (1 if all(model.manual for model in models) else 8),
-        timeout_seconds=options.timeout,
-        answer_tokens=options.answer_tokens,
-        prompt_tokens=options.prompt_tokens,
-        temperature=options.temperature,
-        prompts=options.prompts,
-        record=options.record,
-        replay=options.replay,
-    )
+    given = {name: getattr(options, name) for name in _SETTINGS if getattr(options, name) is not None}
+    if not models and given:
+        raise EvolveError(f"--{next(iter(given)).replace('_', '-')} is for models; give --model")
+    if models and all(model.manual for model in models):
+        given.setdefault("concurrency", 1)
+    given.setdefault("embedded", 0.0 if models else 1.0)
+    if "timeout" in given:
+        given["timeout_seconds"] = given.pop("timeout")
+    return Writing(models, **given)
 
 
 def _check(models: Sequence[ModelSpec]) -> None:
@@ -75,11 +83,11 @@ def preview(writing: Writing, problem: Problem, cases: CaseSet, limit: Limit) ->
         how = "replayed from" if writing.replay else "recorded in" if writing.record else ""
         models = "; ".join(_priced(model) for model in writing.models)
         lines.append(f"models    {models}" + (f"; {how} {writing.replay or writing.record}" if how else ""))
-        lines.append(f"estimate  {_expected(expected.proposals, expected.dollars, expected.most_dollars)}")
-    if expected.few:
+        lines.append(f"estimate  {_expected(expected, limit)}")
+    if expected.proposals is not None and expected.few:
         lines.append(
-            f"warning   this budget buys about {expected.proposals} proposals beyond the {len(problem.baselines())} "
-            f"baselines; fewer than {FEW} teach little"
+            f"warning   this budget buys about {_count(expected.proposals, 'proposal')} beyond the "
+            f"{_count(len(problem.baselines()), 'baseline')}; fewer than {FEW} teach little"
         )
     return lines
 
@@ -98,9 +106,14 @@ def _priced(model: ModelSpec) -> str:
     return f"{spec.describe(model)}, ${price.input:g} in and ${price.output:g} out per million tokens"
 
 
-def _expected(proposals: int | None, likely: float | None, most: float | None) -> str:
-    many = "as many proposals as the time allows" if proposals is None else f"about {proposals} proposals"
-    if most is None:
-        return f"{many}; what they cost is not known"
-    about = "" if likely is None else f"about {dollars(likely)}, "
-    return f"{many}, {about}never more than {dollars(most)}"
+def _expected(expected: Estimate, limit: Limit) -> str:
+    many = "as many proposals as the time allows"
+    if expected.proposals is not None:
+        many = f"about {_count(expected.proposals, 'proposal')} if every answer is of use"
+    about = "what they cost is not known" if expected.dollars is None else f"about {dollars(expected.dollars)}"
+    never = "" if limit.dollars is None else f", never more than {dollars(limit.dollars)}"
+    return f"{many}, {about}{never}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -122,6 +122,14 @@ class Problem:
         """Returns a line on how the policy fared: what would help to improve it, never ground truth."""
         return ""
 
+    def summary(self, metrics: Sequence[Mapping[str, float]]) -> Mapping[str, float]:  # noqa: ARG002
+        """Returns figures over a whole set of cases that are no mean over cases, such as a published score.
+
+        ``metrics`` are those of each case.  Only the objective may be used: the figures are also computed
+        for the bound, which has nothing else.
+        """
+        return {}
+
     def label(self, case: Any) -> str:  # noqa: ARG002
         """Returns a short name of the case for tables; empty: it is numbered."""
         return ""

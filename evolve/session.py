@@ -4,8 +4,8 @@ import datetime
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -15,11 +15,13 @@ from evolve import catalog, finalists, loop
 from evolve.archives.lineages import Lineages
 from evolve.budget import Budget, Limit
 from evolve.cases import cases_of
+from evolve.database import JournalError
 from evolve.executors import Executor
 from evolve.executors.local import LocalExecutor, default_workers
 from evolve.folder import RunFolder
-from evolve.journal import Header, Journal, JournalError
-from evolve.models import Writers
+from evolve.journal import Header, Journal
+from evolve.ledger import Ledger
+from evolve.models import RecordingEnded, Writers
 from evolve.problem import Problem, ProblemError
 from evolve.search import Exhausted, Search
 from evolve.types import Candidate, EvolveError, Miss, Usage
@@ -82,13 +84,16 @@ def search(
     folder = RunFolder(out)
     now = partial(_header, problem, writing, cases)
     with folder.locked(), (_resumed if folder.exists else _begun)(folder, now, seed) as journal:
+        _insist_on_known_dollars(limit, journal)
         begun()
         budget = Budget(limit, clock, most=writing.most, used_seconds=journal.seconds(), lost=journal.ledger.lost())
         with _noting_faults(journal):
             arms = writing.arms(problem, cases_of(problem, cases))
             with (
                 LocalExecutor(problem, default_workers() if workers is None else workers) as executor,
-                writing.open(out, journal.header.seed, lambda: budget.seconds_to_go, waiting) as writers,
+                _accounted(
+                    writing.open(out, journal.header.seed, lambda: budget.seconds_to_go, waiting), journal.ledger
+                ) as writers,
             ):
                 searching = Search(problem.baselines(), arms, Lineages(), journal.header.seed)
                 end = _search(searching, problem, journal, executor, writers, budget, report)
@@ -106,8 +111,8 @@ def _search(
     writers: Writers,
     budget: Budget,
     report: Callable[[Progress], None],
-) -> Exhausted | None:
-    """Returns what the proposers said if they had nothing more to offer."""
+) -> Exhausted | RecordingEnded | None:
+    """Returns why the search ended before its budget was spent, if it did."""
     baselines, header = len(problem.baselines()), journal.header
     counts = Counter[type]()
 
@@ -129,6 +134,27 @@ def _search(
         lag=header.lag,
         report=told,
     )
+
+
+def _insist_on_known_dollars(limit: Limit, journal: Journal) -> None:
+    if limit.dollars is not None and journal.ledger.used().dollars is None:
+        raise EvolveError(
+            "this run has asked models whose price was not known, so its dollars cannot be counted; leave out "
+            "--dollars and give --tokens or --evaluations"
+        )
+
+
+@contextmanager
+def _accounted(models: AbstractContextManager[Writers], ledger: Ledger) -> Iterator[Writers]:
+    """Takes off the books what a run that was stopped has never sent."""
+    unsent: Collection[int] = ()
+    try:
+        with models as writers:
+            unsent = writers.unsent
+            yield writers
+    finally:
+        for number in unsent:
+            ledger.forget(number)
 
 
 @contextmanager

@@ -1,9 +1,9 @@
 """How policies stand on a set of cases: score, interval, natural metric, share of the gap to the bound."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from evolve.cases import CaseSet
+from evolve.cases import CaseSet, blaming
 from evolve.problem import Problem, ProblemError
 from evolve.statistics import Interval, gap_closed, paired_bootstrap
 from evolve.types import Evaluation
@@ -12,11 +12,20 @@ _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
+class Bound:
+    """What no policy can beat: the mean bound over cases, and the problem's summary of their bounds."""
+
+    mean: float
+    summary: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """How one policy did on a set of cases, relative to the reference and to the bound.
 
     ``mean`` is the mean over cases of the objective itself, ``gap`` the share of the distance from
-    reference to bound that the policy closes.
+    reference to bound that the policy closes, ``summary`` what the problem says of all cases together.
+    ``bound`` is the same for all policies on the cases; None where the problem knows none.
     """
 
     name: str
@@ -24,13 +33,19 @@ class Standing:
     interval: Interval | None = None
     mean: float | None = None
     gap: float | None = None
+    summary: Mapping[str, float] = field(default_factory=dict)
+    bound: Bound | None = None
 
 
 def standings(
     problem: Problem, cases: CaseSet, names: Sequence[str], evaluations: Sequence[Evaluation]
 ) -> list[Standing]:
-    """Returns score, interval, natural metric and share of the gap closed of each policy."""
-    return [_standing(problem, cases, name, evaluation) for name, evaluation in zip(names, evaluations, strict=True)]
+    """Returns score, interval, natural metric, share of the gap closed and summary of each policy."""
+    scored = any(evaluation.score is not None for evaluation in evaluations)
+    bound = _bound(problem, cases.bounds) if scored else None
+    return [
+        _standing(problem, cases, name, evaluation, bound) for name, evaluation in zip(names, evaluations, strict=True)
+    ]
 
 
 def gap(problem: Problem, evaluation: Evaluation, bounds: Sequence[float] | None) -> float | None:
@@ -53,12 +68,30 @@ def gap(problem: Problem, evaluation: Evaluation, bounds: Sequence[float] | None
     return gap_closed(reference, own, bounds)
 
 
-def _standing(problem: Problem, cases: CaseSet, name: str, evaluation: Evaluation) -> Standing:
+def _bound(problem: Problem, bounds: Sequence[float] | None) -> Bound | None:
+    if bounds is None:
+        return None
+    return Bound(sum(bounds) / len(bounds), _summary(problem, [{problem.objective: bound} for bound in bounds]))
+
+
+def _standing(problem: Problem, cases: CaseSet, name: str, evaluation: Evaluation, bound: Bound | None) -> Standing:
     if evaluation.score is None:
-        return Standing(name, evaluation)
+        return Standing(name, evaluation, bound=bound)
     own = _own(problem, evaluation)
-    interval = paired_bootstrap([result.ratio for result in evaluation.cases], cases.stretches)
-    return Standing(name, evaluation, interval, sum(own) / len(own), gap(problem, evaluation, cases.bounds))
+    return Standing(
+        name,
+        evaluation,
+        paired_bootstrap([result.ratio for result in evaluation.cases], cases.stretches),
+        sum(own) / len(own),
+        gap(problem, evaluation, cases.bounds),
+        _summary(problem, [result.metrics for result in evaluation.cases]),
+        bound,
+    )
+
+
+def _summary(problem: Problem, metrics: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    with blaming(problem, "summary"):
+        return {name: float(value) for name, value in problem.summary(metrics).items()}
 
 
 def _own(problem: Problem, evaluation: Evaluation) -> list[float]:

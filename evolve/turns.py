@@ -9,7 +9,7 @@ from typing import Any
 from evolve.budget import Budget
 from evolve.executors import Executor, Task
 from evolve.journal import Journal
-from evolve.models import Reply, Request, Writers
+from evolve.models import RecordingEnded, Reply, Request, Writers
 from evolve.proposers import Draft
 from evolve.search import Search
 from evolve.types import NO_USAGE, Candidate, Evaluation, Miss, Proposal
@@ -52,6 +52,8 @@ class Turns:
         self._judging: deque[Turn] = deque()
         self._unanswered: dict[Future[Reply], int] = {}
 
+        self.end: RecordingEnded | None = None
+
     def __len__(self) -> int:
         return len(self._writing) + len(self._judging)
 
@@ -72,9 +74,11 @@ class Turns:
     def settle(self) -> None:
         """Tells what became of the oldest turn; answers that come in the meantime go to the judges."""
         self._admit()
-        while not self._judging or (self._unanswered and not self._judging[0].is_judged):
+        while len(self) and (not self._judging or (self._unanswered and not self._judging[0].is_judged)):
             self._wait()
             self._admit()
+        if not len(self):  # a recording ended with the oldest turn
+            return
         told = self._told(self._judging.popleft())
         self._budget.end(told)
         self._search.tell(told)
@@ -93,6 +97,7 @@ class Turns:
             reply: Future[Reply] = Future()
             reply.set_result(known)
             return reply
+        self._budget.lose(self._journal.ledger.replaced(number))
         self._journal.ledger.ask(number, request, self._budget.most)
         reply = self._writers.send(number, request)
         self._unanswered[reply] = number
@@ -101,7 +106,11 @@ class Turns:
     def _admit(self) -> None:
         """Keeps the answers that have come, and has the next turns judged if they are written."""
         for reply in [reply for reply in self._unanswered if reply.done()]:
-            self._journal.ledger.end(self._unanswered.pop(reply), reply.result())
+            number = self._unanswered.pop(reply)
+            if not reply.cancelled() and isinstance(end := reply.exception(), RecordingEnded):
+                self._drop(number, end)
+            else:
+                self._journal.ledger.end(number, reply.result())
         while self._writing and self._writing[0].reply not in self._unanswered:
             turn = self._writing.popleft()
             turn.made = made = self._made(turn)
@@ -110,6 +119,16 @@ class Turns:
                 task = Task(made.source, turn.bar, self._cases)
                 turn.judged = self._executor.submit(task) if told is None else told
             self._judging.append(turn)
+
+    def _drop(self, number: int, end: RecordingEnded) -> None:
+        """Ends the run before a turn: that one and those after it were never told in the recorded run."""
+        self.end = end
+        for reply, later in list(self._unanswered.items()):
+            if later > number:
+                del self._unanswered[reply]
+        for turn in [turn for turn in self._writing if turn.number >= number]:
+            self._writing.remove(turn)
+            self._journal.ledger.forget(turn.number)
 
     def _made(self, turn: Turn) -> Proposal | Miss:
         """Returns what a written turn led to, and keeps it."""

@@ -27,6 +27,7 @@ class Outcome(enum.StrEnum):
     RATE_LIMITED = "RATE_LIMITED"  # too many requests, to the end of our patience
     UNAVAILABLE = "UNAVAILABLE"  # no connection, an error of the server, or an answer that is none
     NO_ANSWER = "NO_ANSWER"  # nothing whole came in time
+    NOT_ASKED = "NOT_ASKED"  # the run's time was up before the question was sent
     # The answer holds nothing to judge.
     EMPTY = "EMPTY"
     CUT_OFF = "CUT_OFF"  # it ended in the middle

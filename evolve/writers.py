@@ -27,6 +27,7 @@ from evolve.types import NO_USAGE, EvolveError, Usage
 
 MUTATE_WEIGHT, TUNE_WEIGHT = 3.0, 1.0
 TYPICAL_ANSWER_TOKENS = 1500
+_REAL_TOKENS = 0.83  # of those that are estimated from above
 FEW = 20
 """Proposals that are too few to learn anything."""
 
@@ -138,6 +139,8 @@ class Writing:
 class _Nobody:
     """The writers of a run without models."""
 
+    unsent: tuple[int, ...] = ()
+
     def send(self, number: int, request: Request) -> Future[Reply]:
         raise EvolveError(f"turn {number} asks the model {request.model}, but the run has none")
 
@@ -147,14 +150,11 @@ class Estimate:
     """What a budget is likely to come to, before anything is asked.
 
     ``proposals`` is what it buys beyond the baselines (None: only time bounds it), ``dollars`` what they
-    are likely to cost and ``most_dollars`` the most they can; None where a price is not known.
+    are likely to cost if every answer is of use; None where a price is not known.
     """
 
     proposals: int | None
     dollars: float | None
-    most_dollars: float | None
-    each: Usage
-    most_each: Usage
 
     @property
     def few(self) -> bool:
@@ -166,22 +166,33 @@ def estimate(writing: Writing, problem: Problem, cases: CaseSet, limit: Limit) -
     """Returns what a run is likely to cost.
 
     Raises:
-        EvolveError: the budget cannot be kept, or does not pay for a single question.
+        EvolveError: the budget cannot be kept, never ends, or does not pay for a single question.
     """
     most = writing.most
+    _insist_on_end(writing, limit, most)
     _insist_on_price(writing, limit, most)
     each = _typical(writing, problem, cases)
     bought = [] if limit.evaluations is None else [max(limit.evaluations - len(problem.baselines()), 0)]
     share = 1 - writing.embedded if writing.models else 0.0
-    for amount, one in ((limit.dollars, each.dollars), (limit.tokens, each.tokens)):
-        if amount is not None and one and share:
-            bought.append(int(amount / one / share))
+    for amount, one, highest in (
+        (limit.dollars, each.dollars, most.dollars),
+        (limit.tokens, each.tokens, most.tokens),
+    ):
+        if amount is not None and one and highest and share:  # it ends when less is left than one can use
+            bought.append(int((int((amount - highest) / one) + 1) / share))
     proposals = min(bought, default=None)
     questions = None if proposals is None else math.ceil(proposals * share)
-    likely = None if questions is None or each.dollars is None else questions * each.dollars
-    highest = [] if questions is None or most.dollars is None else [questions * most.dollars]
-    highest += [] if limit.dollars is None else [limit.dollars]
-    return Estimate(proposals, likely, min(highest, default=None), each, most)
+    return Estimate(proposals, None if questions is None or each.dollars is None else questions * each.dollars)
+
+
+def _insist_on_end(writing: Writing, limit: Limit, most: Usage) -> None:
+    """Refuses a run that would go on for ever."""
+    if limit.evaluations is not None or limit.seconds is not None:
+        return
+    if not writing.models:
+        raise EvolveError("--dollars and --tokens bound what models use; give --model, or --evaluations or --minutes")
+    if limit.tokens is None and most.dollars == 0:
+        raise EvolveError("these models cost nothing, so --dollars would never end the run; give --evaluations")
 
 
 def _insist_on_price(writing: Writing, limit: Limit, most: Usage) -> None:
@@ -205,12 +216,12 @@ def _insist_on_price(writing: Writing, limit: Limit, most: Usage) -> None:
 
 
 def _typical(writing: Writing, problem: Problem, cases: CaseSet) -> Usage:
-    """Returns what a question is likely to use; the dearest model sets the price."""
+    """Returns what a question is likely to use, on average over the models as they are weighed."""
     if not writing.models:
         return NO_USAGE
     system = Prompts(prompts.load(writing.prompts), briefing(problem, cases), writing.prompt_tokens).system
     policy = max(estimated_tokens(baseline.source) for baseline in problem.baselines())
-    asked = min(estimated_tokens(system) + 3 * policy + 30 * len(cases), writing.prompt_tokens)
+    asked = min(round(_REAL_TOKENS * (estimated_tokens(system) + 3 * policy) + 30 * len(cases)), writing.prompt_tokens)
     answered = min(TYPICAL_ANSWER_TOKENS, writing.answer_tokens)
     total = sum(model.weight for model in writing.models)
     dollars: float | None = 0.0

@@ -4,6 +4,7 @@ Run by ``make bench``.  The machine may be noisy, so what is compared is interle
 ratios are quoted with their quartiles; a single absolute time means little.
 """
 
+import math
 import os
 import resource
 import statistics
@@ -16,6 +17,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgpack
 
@@ -33,7 +35,9 @@ from evolve.proposers.mutate import Mutate
 from evolve.report.tables import table
 from evolve.sandbox import Child, Sandbox
 from evolve.search import Arm, Search
+from evolve.session import EMBEDDED
 from evolve.types import Evaluation
+from tests.llm_server import Answer, LlmServer
 
 EVOLVE = [sys.executable, "-m", "evolve"]
 
@@ -52,7 +56,8 @@ class Row:
 
 def main() -> int:
     rows = []
-    for measure in (framework_cost, child_life, call_rate, two_workers, help_time, score_time):
+    measures = (framework_cost, child_life, call_rate, two_workers, calls_under_way, help_time, score_time)
+    for measure in measures:
         print(f"measuring {measure.__name__.replace('_', ' ')} ...", file=sys.stderr)
         rows.append(measure())
     body = [(r.promise, r.ours, r.comparison, r.ratio, r.limit, "kept" if r.kept else "BROKEN") for r in rows]
@@ -109,7 +114,9 @@ def framework_cost(candidates: int = 400) -> Row:
             judge.reference()
             started = _cpu_seconds() - before  # the zygote's start is in neither: it is reaped at the end
             search = Search(problem.baselines(), [Arm(Mutate(), 1.0)], Lineages(), seed=0)
-            loop.run(search, Inline(judge), journal, Budget(Limit(candidates), time.monotonic), warm_up=1)
+            with EMBEDDED.open(run.path, 0, lambda: math.inf, print) as nobody:
+                budget = Budget(Limit(candidates), time.monotonic)
+                loop.run(search, Inline(judge), nobody, journal, budget, warm_up=1)
         zygote_start = _zygote_start_seconds()
         cost = 1e3 * (_cpu_seconds() - before - started - zygote_start) / candidates
         journal.close()
@@ -207,6 +214,36 @@ def two_workers(rounds: int = 5, evaluations: int = 40) -> Row:
         _spread(ratios),
         "1.6",
         statistics.median(ratios) >= 1.6,
+    )
+
+
+def calls_under_way(latency: float = 2.0, calls: int = 160) -> Row:
+    """Proposals a second of a whole run of spot with 16 calls of a model under way, by when they were asked for.
+
+    The first sixteen questions come at once and the last are asked while the answers to the others are judged, so
+    that what is between them is how fast answers become questions.
+    """
+    times: list[float] = []
+    baselines = {baseline.name: baseline.source for baseline in catalog.load("spot").baselines()}
+
+    def script(body: dict[str, Any], n: int) -> Answer:
+        times.append(time.monotonic())
+        different = baselines["greedy"].replace("2 * changeover", f"2 * changeover + {n} * tick / 8")
+        return Answer(f"RATIONALE: more time to spare\n\n```python\n{different}```\n", delay_seconds=latency)
+
+    with LlmServer(script) as server, tempfile.TemporaryDirectory() as folder:
+        budget = ["--evaluations", str(calls + len(baselines))]
+        model = ["--model", "m", "--base-url", server.url, "--concurrency", "16"]
+        _command([*EVOLVE, "run", "spot", *model, *budget, "--out", f"{folder}/run"])
+        most = server.most_in_flight
+    rate, ceiling = (len(times) - 16) / (times[-1] - times[0]), 16 / latency
+    return Row(
+        "16 calls under way of 2 s each, proposals/s",
+        f"{rate:.2f}, at most {most} at a time",
+        f"the ceiling {ceiling:.0f}",
+        f"{rate / ceiling:.2f}",
+        "7/s",
+        rate >= 7 and most == 16,
     )
 
 

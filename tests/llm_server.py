@@ -273,6 +273,7 @@ class LlmServer:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="llm-server", daemon=True)
         self._ready, self._stop = threading.Event(), asyncio.Event()
+        self._serving: set[asyncio.Task[None] | None] = set()  # a task that waits for ever has no other friend
         self.requests: list[Seen] = []
         self.in_flight = self.most_in_flight = 0
         self.port = 0
@@ -303,6 +304,8 @@ class LlmServer:
         server.close()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        self._serving.add(task)
         try:
             while seen := await _request(reader):
                 async with self._counted():
@@ -314,6 +317,7 @@ class LlmServer:
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass  # a client may hang up at any time, and a test may end at any time
         finally:
+            self._serving.discard(task)
             writer.transport.abort()
 
     def _behaviour(self, seen: Seen) -> Behaviour:

@@ -5,8 +5,9 @@ import stat
 
 import pytest
 
+from evolve.database import JournalError
 from evolve.folder import RunFolder
-from evolve.journal import Header, JournalError
+from evolve.journal import Header
 from evolve.types import EvolveError
 
 

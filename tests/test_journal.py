@@ -5,7 +5,8 @@ import sqlite3
 import pytest
 import tiny
 
-from evolve.journal import Header, Journal, JournalError
+from evolve.database import JournalError
+from evolve.journal import Header, Journal
 from evolve.rows import packed, unpacked
 from evolve.types import CaseResult, Evaluation, Proposal, Verdict
 

@@ -533,6 +533,28 @@ def test_limits_hold_for_all_cases_together_when_each_has_a_child_of_its_own(san
     assert judge.measure(burns, isolated=True).message == "used up the 0.5 s of CPU that it had for all cases"
 
 
+def test_limits_by_the_case_are_for_all_cases_together_and_a_search_has_half(sandbox):
+    class Many(Guess):
+        """Write ``guess``."""
+
+        limits = Limits(cpu_seconds=9, wall_seconds=60, call_seconds=9, case_cpu_seconds=0.01)
+
+    for split, allowed in (("train", "0.1 s of CPU"), ("validation", "0.2 s of CPU")):  # 20 cases
+        judge = Judge(split_cases(Many(), split), sandbox)
+        assert judge.measure(HONEST).verdict is Verdict.OK
+        failed = judge.measure(policy("return 50 + 0 * sum(range(5 * 10 ** 5))"))
+        assert failed.verdict is Verdict.TIMED_OUT
+        assert allowed in failed.message
+
+
+def test_limits_over_cases_are_the_lesser_of_both():
+    limits = Limits(cpu_seconds=10, case_cpu_seconds=0.05)
+    assert limits.over(24, proving=False).cpu_seconds == pytest.approx(0.6)
+    assert limits.over(24, proving=True).cpu_seconds == pytest.approx(1.2)
+    assert limits.over(1000, proving=True).cpu_seconds == 10
+    assert Limits(cpu_seconds=10).over(1, proving=False).cpu_seconds == 10
+
+
 def test_a_metric_that_a_decision_drives_beyond_all_floats_is_a_verdict(sandbox, caplog):
     class Powers(Guess):
         """Write ``guess``."""
@@ -560,3 +582,11 @@ def test_an_evaluation_has_a_score_exactly_when_it_is_ok():
         Evaluation(Verdict.OK)
     with pytest.raises(ValueError, match="exactly when it is OK"):
         Evaluation(Verdict.CRASHED, 1.0)
+
+
+def test_addresses_in_messages_do_not_tell_one_process_from_another(sandbox):
+    judge = Judge(split_cases(Guess(), "train"), sandbox)
+    source = "class Policy:\n    def guess(self, low, high):\n        raise ValueError(self)\n"
+    evaluation = judge.evaluate(source)
+    assert evaluation.verdict is Verdict.CRASHED
+    assert "object at 0x...>" in evaluation.feedback

@@ -16,8 +16,8 @@ import tiny
 
 from evolve import catalog, finalists, writers
 from evolve.budget import Limit
+from evolve.database import JournalError
 from evolve.folder import RunFolder
-from evolve.journal import JournalError
 from evolve.problem import ProblemError
 from evolve.report import runs
 from evolve.session import search

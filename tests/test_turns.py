@@ -13,12 +13,12 @@ from evolve import loop
 from evolve.archives.elite import Elite
 from evolve.budget import Budget, Limit
 from evolve.journal import Header, Journal
-from evolve.models import Reply, Request
+from evolve.models import RecordingEnded, Reply, Request
 from evolve.proposers import Draft
 from evolve.proposers.answers import Answer, Unusable
 from evolve.proposers.mutate import Mutate
 from evolve.search import Arm, Search
-from evolve.types import Baseline, EvolveError, Miss, Outcome, Proposal, Usage
+from evolve.types import NO_USAGE, Baseline, EvolveError, Miss, Outcome, Proposal, Usage
 
 HEADER = Header("tiny", "tiny.py", "d", "0", 0, 8, "train", "", "llm", "h", "now")
 BASELINES = [Baseline("reference", tiny.REFERENCE), Baseline("steep", "def guess(x):\n    return 4 * x\n")]
@@ -191,7 +191,7 @@ def test_a_run_killed_at_any_question_asks_nothing_again_that_was_answered_and_e
 def test_a_call_whose_answer_was_never_seen_counts_with_the_most_it_can_have_cost(journal):
     with pytest.raises(Interrupted):
         run(journal, Unheard())
-    assert journal.ledger.calls() == 4  # the fourth was written down before it was to be sent
+    assert journal.ledger.questions() == 4  # the fourth was written down before it was to be sent
     assert journal.ledger.lost() == Usage(4000, 0, 2000, pytest.approx(0.12))
     budget = run(journal, Writers(), None, dollars=0.2)
     assert budget.usage.dollars <= 0.2 + 1e-9
@@ -230,3 +230,38 @@ def test_a_resumed_proposer_hears_of_every_turn_that_it_would_have_been_asked_fo
     run(journal, Writers(), 12, search=search)
     assert asking.recalled == [journal.made(number) for number in range(journal.turns())]
     assert [told.number for told in asking.told] == list(range(journal.turns()))
+
+
+def test_a_recording_that_ends_ends_the_run_with_what_was_recorded_before(tmp_path):
+    whole = whole_run(tmp_path / "whole.sqlite", evaluations=30)
+    missing = next(number for number in range(12, 99) if whole[number][0].model)
+
+    class Ending(Writers):
+        def send(self, number, request):
+            if number != missing:
+                return super().send(number, request)  # later turns were answered before the run was stopped
+            self.asked.append(number)
+            reply = Future()
+            reply.set_exception(RecordingEnded("the recording ends here"))
+            return reply
+
+    for disorder in range(4):
+        with Journal.create(tmp_path / f"{disorder}.sqlite", HEADER) as journal:
+            budget = Budget(Limit(30), lambda: 0.0, most=MOST)
+            end = loop.run(searching(), tiny.Guessing(Random(1)), Ending(disorder), journal, budget, warm_up=2, lag=6)
+            assert str(end) == "the recording ends here"
+            assert turns(journal) == whole[:missing]
+            assert journal.ledger.lost() == NO_USAGE
+
+
+def test_answers_to_a_turn_that_was_asked_anew_count_in_this_sitting_and_in_the_next(journal):
+    paid = Usage(700, 0, 70, 0.2)
+    journal.ledger.ask(2, Request("gone", "system", "what a given-up model was asked", 500), MOST)
+    journal.ledger.end(2, Reply("policy 5", paid))
+    budget = run(journal, Writers(), 10)
+    assert budget.usage.dollars == pytest.approx(journal.ledger.used().dollars)
+    assert journal.made(2).model == "m"
+    assert journal.ledger.lost() == paid
+    assert journal.ledger.prompt(2)[1] != "what a given-up model was asked"
+    again = run(journal, Writers(), 10)
+    assert again.usage.dollars == pytest.approx(journal.ledger.used().dollars)

@@ -9,7 +9,7 @@ from evolve.models import Reply, Request, estimated_tokens, keys, prices
 from evolve.models.attempt import Attempt
 from evolve.models.failures import Server
 from evolve.models.spec import Price
-from evolve.types import Outcome, Usage
+from evolve.types import NO_USAGE, Outcome, Usage
 
 _MOST_CHARACTERS_A_TOKEN = 8  # prose and code have three to five; long runs of blanks have more
 _CHARACTERS_A_TOKEN = 3  # for estimates, on the safe side
@@ -63,20 +63,20 @@ class Answer:
         if not self.finish:
             return self.ended(Outcome.CUT_OFF, "the answer ended in the middle")
         if self.finish in _FILTERED:
-            return self._reply(Outcome.REJECTED, f"the provider withheld the answer ({self.finish})", self._estimate())
+            return self._reply(Outcome.REJECTED, f"the provider withheld the answer ({self.finish})", self._used())
         text = self.text
         if self.finish in _CUT:
             where = "" if text.strip() else ", all of it in reasoning"
             message = f"the answer reached {self._request.max_tokens} tokens{where}"
             cut = "the provider broke the answer off" if self.finish == "error" else message
-            return self._reply(Outcome.CUT_OFF, cut, self.most())
+            return self._reply(Outcome.CUT_OFF, cut, self._most() if self._usage is None else self._used())
         if not text.strip():
-            return self._reply(Outcome.EMPTY, "the answer is empty", self._estimate())
-        return self._reply(None, "", self._estimate())
+            return self._reply(Outcome.EMPTY, "the answer is empty", self._used())
+        return self._reply(None, "", self._used())
 
     def ended(self, outcome: Outcome, message: str) -> Attempt:
         """Returns the answer that was broken off, with its text so far and the most that it can have cost."""
-        return self._reply(outcome, message, self.most())
+        return self._reply(outcome, message, self._most())
 
     @property
     def text(self) -> str:
@@ -90,19 +90,24 @@ class Answer:
             text = ""
         return text.encode("utf-8", "replace").decode()  # JSON may hold halves of characters, files may not
 
-    def most(self) -> Usage:
-        """Returns the most that can have been used."""
-        return Usage(self._sent(), 0, max(self._request.max_tokens, self._estimate().output_tokens))
+    def _most(self) -> Usage:
+        """Returns the most that can have been used, whatever the provider had said until then."""
+        said, _ = self._usage or (NO_USAGE, 0)
+        read = max(self._sent(), said.input_tokens)
+        return prices.most(self._price, read, max(self._request.max_tokens, self._said(), said.output_tokens))
 
-    def _estimate(self) -> Usage:
-        return Usage(self._sent(), 0, math.ceil(self._characters / _CHARACTERS_A_TOKEN))
+    def _used(self) -> Usage:
+        """Returns what the provider says was used, or what that must have been about."""
+        usage, written = self._usage or (Usage(self._sent(), 0, self._said()), 0)
+        return replace(usage, dollars=prices.dollars(self._price, usage, written))
+
+    def _said(self) -> int:
+        return math.ceil(self._characters / _CHARACTERS_A_TOKEN)
 
     def _sent(self) -> int:
         return estimated_tokens(self._request.system + self._request.user)
 
-    def _reply(self, outcome: Outcome | None, message: str, otherwise: Usage) -> Attempt:
-        usage, written = self._usage or (otherwise, 0)
-        usage = replace(usage, dollars=prices.dollars(self._price, usage, written))
+    def _reply(self, outcome: Outcome | None, message: str, usage: Usage) -> Attempt:
         text = keys.redact_answer(self.text, *self._server.secrets)
         return Attempt(Reply(text, usage, outcome, self._server.message(message)))
 

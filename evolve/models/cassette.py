@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from evolve.models import Client, Reply, Request
+from evolve.models import Client, RecordingEnded, Reply, Request
+from evolve.models.keys import message
 from evolve.types import EvolveError, Outcome, Usage
 
 FORMAT = 1
@@ -56,6 +57,11 @@ class Cassette:
                 "give a new file"
             )
         return found
+
+    @property
+    def turns(self) -> set[int]:
+        """The turns with an answer."""
+        return {number for number, _ in self._replies}
 
     def find(self, number: int, request: Request) -> Reply | None:
         """Returns the answer to the question of turn ``number``, if it was recorded."""
@@ -110,9 +116,15 @@ class Replaying:
         """Returns the recorded answer.
 
         Raises:
-            EvolveError: there is none; unlike what providers do, that must stop the run.
+            RecordingEnded: the turn has none.
+            EvolveError: the turn has an answer to another question; unlike what providers do, that must stop the run.
         """
         known = self._cassette.find(number, request)
+        if known is None and number not in self._cassette.turns:
+            raise RecordingEnded(
+                f"the cassette {self._cassette.path} ends before turn {number}, where the recorded run was stopped (or "
+                "it was recorded with another seed)"
+            )
         if known is None:
             raise EvolveError(
                 f"the cassette {self._cassette.path} holds no answer to turn {number} (prompt {request.id}): "
@@ -169,7 +181,7 @@ def _entry(path: Path, number: int, line: bytes) -> tuple[tuple[int, str], Reply
         read, cached, written, dollars = entry["usage"]
         usage = Usage(int(read), int(cached), int(written), None if dollars is None else float(dollars))
         outcome = None if entry["outcome"] is None else Outcome(entry["outcome"])
-        reply = Reply(str(entry["text"]), usage, outcome, str(entry["message"]))
+        reply = Reply(str(entry["text"]), usage, outcome, message(str(entry["message"])))
         return (int(entry["turn"]), str(entry["prompt"])), reply
     except (KeyError, ValueError, TypeError) as error:
         raise EvolveError(f"the cassette {path} is damaged in line {number} ({error}); record it again") from None

@@ -13,6 +13,9 @@ from evolve.models import keys
 from evolve.models.attempt import Attempt, nothing
 from evolve.types import Outcome
 
+OF_A_GATEWAY = (408, 504, 524)
+"""Time-outs of what stands before a model, which may have worked on the answer: it may have to be paid."""
+
 _MOST_CHARACTERS_SAID = 180  # our advice comes after it
 _NO_CREDIT = re.compile(
     r"insufficient_quota|exceeded your current quota|insufficient (balance|credit|funds)|payment", re.I
@@ -88,8 +91,6 @@ def _meaning(server: Server, status: int, text: str, body: str) -> tuple[Outcome
         return Outcome.KEY_REFUSED, f"check the key{f' in {server.key}' if server.key else ''}"
     if status == 400 and _NO_MODEL.search(text):
         return Outcome.NO_SUCH_MODEL, _where(server, 404, text, body)
-    if status == 408:
-        return Outcome.NO_ANSWER, ""
     return (Outcome.REJECTED, "") if 400 <= status < 500 else (Outcome.UNAVAILABLE, "")
 
 

@@ -14,7 +14,8 @@ class Patience:
     """How long to wait before asking again, and for how long in all.
 
     The waits grow from ``first_seconds`` by ``factor`` to ``most_seconds``; a provider that names a
-    time itself gets it up to ``asked_seconds``.  A question is given up ``total_seconds`` after it came.
+    time itself gets it up to ``asked_seconds``.  A question is given up ``total_seconds`` after it came, or
+    after the provider was there for the last time: who asks at the end of an outage does not wait it out again.
     """
 
     first_seconds: float = 1.0
@@ -41,6 +42,7 @@ class Gate:
     def __init__(self, patience: Patience, rng: random.Random, clock: Callable[[], float]) -> None:
         self._patience, self._rng, self._clock = patience, rng, clock
         self._opens, self._failures, self._shuttings, self._trying = -math.inf, 0, 0, False
+        self._down_since = math.inf
         self.last: Reply | None = None
         """What came of the call that shut the gate last."""
 
@@ -49,6 +51,10 @@ class Gate:
         if self._failures and self._trying:
             return math.inf
         return max(0.0, self._opens - self._clock())
+
+    def patience_ends(self, came: float) -> float:
+        """Returns when to give up a question that came at a time."""
+        return min(came, self._down_since) + self._patience.total_seconds
 
     def enter(self) -> int | None:
         """Lets one call in; returns None where the gate is shut."""
@@ -60,7 +66,7 @@ class Gate:
     def began(self, ticket: int) -> None:
         """The provider took the question of who holds the ticket."""
         if ticket == self._shuttings:
-            self._failures, self._trying, self._opens = 0, False, -math.inf
+            self._failures, self._trying, self._opens, self._down_since = 0, False, -math.inf, math.inf
 
     def left(self, ticket: int) -> None:
         """Who holds the ticket is back, and brings no news of the provider."""
@@ -74,5 +80,6 @@ class Gate:
             return None
         self._failures, self._shuttings, self._trying = self._failures + 1, self._shuttings + 1, False
         seconds = self._patience.seconds(self._failures, attempt.after_seconds, self._rng)
-        self._opens = self._clock() + seconds
+        now = self._clock()
+        self._down_since, self._opens = min(self._down_since, now), now + seconds
         return seconds

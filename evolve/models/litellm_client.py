@@ -14,7 +14,7 @@ from evolve.models import Request
 from evolve.models.answer import Answer
 from evolve.models.attempt import Attempt, nothing
 from evolve.models.dialect import Dialect
-from evolve.models.failures import Server, failed
+from evolve.models.failures import OF_A_GATEWAY, Server, failed
 from evolve.models.keys import own_key
 from evolve.models.spec import ModelSpec, Price
 from evolve.types import EvolveError, Outcome
@@ -97,6 +97,8 @@ class LiteLlmClient:
         headers = getattr(error, "litellm_response_headers", None)
         status = getattr(error, "status_code", None)
         causes = _causes(error)
+        if headers is not None and status in OF_A_GATEWAY:
+            return answer.ended(Outcome.NO_ANSWER, f"{status}: a gateway did not wait for the answer")
         if headers is not None and isinstance(status, int):  # the provider answered
             return failed(self._server, status, text, dict(headers), self._wall)
         if any(name in _UNCONNECTED for name in causes):

@@ -9,7 +9,7 @@ from evolve.models import Request
 from evolve.models.answer import Answer
 from evolve.models.attempt import Attempt, nothing
 from evolve.models.dialect import Dialect
-from evolve.models.failures import Server, failed
+from evolve.models.failures import OF_A_GATEWAY, Server, failed
 from evolve.models.keys import key_of
 from evolve.models.spec import ModelSpec, Price
 from evolve.models.sse import Reader
@@ -80,6 +80,8 @@ class OpenAiServer:
                 began()
                 return await self._read(response.http_response, request, answer)
         except openai.APIStatusError as error:
+            if error.status_code in OF_A_GATEWAY:
+                return answer.ended(Outcome.NO_ANSWER, f"{error.status_code}: a gateway did not wait for the answer")
             return failed(self._server, error.status_code, error.response.text, error.response.headers, self._wall)
         except openai.APIConnectionError as error:
             return self._unconnected(error.__cause__ or error)

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Self
 
-from evolve.models import Client, Reply, Request, prices
+from evolve.models import Client, Reply, Request, Unsent, prices
 from evolve.models.cassette import Cassette, Recording, Replaying
 from evolve.models.gate import Patience
 from evolve.models.litellm_client import LiteLlmClient
@@ -57,6 +57,7 @@ class Models:
         self._clients = dict(clients)
         self._places = places or Places(concurrency)
         self._asked: set[asyncio.Task[Reply]] = set()
+        self.unsent: set[int] = set()
         self._ready, self._end, self._at_once = threading.Event(), asyncio.Event(), False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name="models", daemon=True)
@@ -78,6 +79,7 @@ class Models:
             raise EvolveError(f"no model {request.model!r} in this run; there are: {', '.join(self._clients)}")
         if self._loop is None:
             raise RuntimeError("models were closed")
+        self.unsent.add(number)
         return asyncio.run_coroutine_threadsafe(self._answered(client, number, request), self._loop)
 
     def close(self, at_once: bool = False) -> None:
@@ -100,7 +102,12 @@ class Models:
         self._asked.add(task)
         task.add_done_callback(self._asked.discard)
         async with self._places.taken():
-            return await client.ask(number, request)
+            self.unsent.discard(number)
+            try:
+                return await client.ask(number, request)
+            except Unsent:
+                self.unsent.add(number)
+                raise asyncio.CancelledError from None
 
     def _run(self) -> None:
         with asyncio.Runner() as runner:  # at its end it cancels what libraries left behind

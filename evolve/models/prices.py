@@ -70,10 +70,17 @@ def _price(entry: Mapping[str, Any]) -> Price | None:
         entry.get(f"{kind}_token_cost" if "cache" in kind else f"{kind}_cost_per_token")
         for kind in ("input", "output", "cache_read_input", "cache_creation_input")
     ]
+    costs[1] = max(
+        (costs[1], entry.get("output_cost_per_reasoning_token")), key=_amount
+    )  # an answer may be all reasoning
     known = [float(cost) * _MILLION if isinstance(cost, int | float) and cost >= 0 else None for cost in costs]
     if not known[0] or not known[1]:  # zero stands there for "by the hour", "by subscription" and "not entered yet"
         return None
     return Price(round(known[0], 9), round(known[1], 9), *(cost and round(cost, 9) for cost in known[2:]))
+
+
+def _amount(cost: Any) -> float:
+    return float(cost) if isinstance(cost, int | float) else -1.0
 
 
 @cache

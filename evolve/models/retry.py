@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
-from evolve.models import Reply, Request
+from evolve.models import Reply, Request, Unsent
 from evolve.models.attempt import Attempt, Caller
 from evolve.models.gate import Gate, Patience
 from evolve.types import Outcome, Usage
@@ -52,28 +52,42 @@ class Patient:
 
     async def ask(self, number: int, request: Request) -> Reply:  # noqa: ARG002  # turns are all one to a provider
         """Returns the answer, or what came of the last call; its usage is that of all calls."""
-        ends = self._waiting.clock() + self._waiting.patience.total_seconds
-        used, last = Usage(), None
-        while (ticket := await self._admitted(ends)) is not None:
+        came, used, last = self._waiting.clock(), Usage(), None
+        while (ticket := await self._admitted(came, used)) is not None:
             attempt = await self._tried(ticket, request)
             used += attempt.reply.usage
             last = replace(attempt.reply, usage=used)
             if not attempt.again:
                 return last
         last = last or self._gate.last
-        assert last is not None, "a gate is shut by a failure"
+        if last is None:
+            return Reply("", used, Outcome.NOT_ASKED, "the run's time was up before it was asked")
         return replace(last, usage=used, message=f"{last.message} (gave up)")
 
     async def close(self) -> None:
         """Lets go of connections."""
         await self._caller.close()
 
-    async def _admitted(self, ends: float) -> int | None:
-        """Returns the ticket of the gate, once it is open; None where the time ended before."""
+    async def _admitted(self, came: float, used: Usage) -> int | None:
+        """Returns the ticket of the gate, once it is open; None where the time ended before.
+
+        Raises:
+            Unsent: it was cancelled, and the call has cost nothing so far.
+        """
+        try:
+            return await self._let_in(came)
+        except asyncio.CancelledError:
+            if used == Usage():
+                raise Unsent("the run ended while the question waited for its provider") from None
+            raise
+
+    async def _let_in(self, came: float) -> int | None:
+        if self._waiting.until() <= 0:
+            return None
         while (ticket := self._gate.enter()) is None:
             async with self._waiting.aside():
                 while (shut := self._gate.wait_seconds()) > 0:
-                    left = min(ends - self._waiting.clock(), self._waiting.until())
+                    left = min(self._gate.patience_ends(came) - self._waiting.clock(), self._waiting.until())
                     if left <= 0:
                         return None
                     await self._waiting.sleep(min(left, shut if shut < math.inf else _LOOK_SECONDS))

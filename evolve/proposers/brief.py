@@ -39,7 +39,7 @@ def briefing(problem: Problem, cases: CaseSet) -> Brief:
         ProblemError: the simulator fails before its first question.
     """
     call = _first_call(problem, cases)
-    limits = problem.limits
+    limits = problem.limits.over(len(cases), proving=False)
     return Brief(
         name=problem.name,
         text=inspect.cleandoc(type(problem).__doc__ or ""),

@@ -32,7 +32,13 @@ INSPIRATIONS = 3
 _REMEMBERED = 12  # of what was tried, and of what waits for its repair
 
 _FATAL = frozenset({Outcome.KEY_REFUSED, Outcome.NO_SUCH_MODEL})
-_OF_THE_CALL = _FATAL | {Outcome.REJECTED, Outcome.RATE_LIMITED, Outcome.UNAVAILABLE, Outcome.NO_ANSWER}
+_OF_THE_CALL = _FATAL | {
+    Outcome.REJECTED,
+    Outcome.RATE_LIMITED,
+    Outcome.UNAVAILABLE,
+    Outcome.NO_ANSWER,
+    Outcome.NOT_ASKED,
+}
 _REPAIRABLE = frozenset({Outcome.BROKEN_EDIT, Outcome.NO_POLICY})
 MOST_FAILED_CALLS, MOST_USELESS_ANSWERS = 3, 20
 """In a row; then a model is given up for the rest of the sitting."""
@@ -54,6 +60,7 @@ class Llm:
         self._answer_tokens, self._temperature = answer_tokens, temperature
         self._broken: deque[Candidate | Miss] = deque(maxlen=_REMEMBERED)
         self._tried: deque[str] = deque(maxlen=_REMEMBERED)
+        self._repaired = 0  # repairs of an earlier sitting whose causes are still to be told
         self._strikes = _Strikes()
         self._best, self._best_at, self._now = 0.0, 0, 0
 
@@ -72,9 +79,11 @@ class Llm:
         return repair or self._improvement(archive, models, rng)
 
     def recall(self, made: Proposal | Miss, /) -> None:
-        """Takes off the list what a question of an earlier sitting took off it."""
+        """Takes off the list what a question of an earlier sitting took off it, maybe before it is there."""
         if made.proposer == self.name and self._broken:
             self._broken.popleft()
+        elif made.proposer == self.name and made.operator == "repair":
+            self._repaired += 1
         if isinstance(made, Miss):
             self._strikes.forgive(made.number)
 
@@ -87,8 +96,15 @@ class Llm:
         if made.proposer != self.name:
             return
         self._strikes.count(told, made.model)
-        self._tried.append(_tried(told))
+        if not (isinstance(told, Miss) and told.outcome in _OF_THE_CALL):  # of which other providers need not hear
+            self._tried.append(_tried(told))
         if made.operator != "repair" and _repairable(told):
+            self._note_broken(told)
+
+    def _note_broken(self, told: Candidate | Miss) -> None:
+        if self._repaired:
+            self._repaired -= 1
+        else:
             self._broken.append(told)
 
     def _improvement(self, archive: Archive, models: Sequence[ModelSpec], rng: Random) -> Draft | None:
@@ -152,7 +168,7 @@ class _Strikes:
         if isinstance(told, Candidate):
             self._failed[model] = self._useless[model] = 0
             return
-        if told.number in self._forgiven:
+        if told.number in self._forgiven or told.outcome is Outcome.NOT_ASKED:
             return
         if told.outcome in _OF_THE_CALL:
             self._failed[model] += 1

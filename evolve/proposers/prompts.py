@@ -26,6 +26,7 @@ _USER_FIELDS = frozenset(
 _LEFT_OUT = "(left out for brevity)"
 _NONE_YET = "(none yet)"
 _MOST_FEEDBACK, _MOST_DIFF_LINES, _MOST_LINE = 1500, 60, 300
+_MOST_TO_COMPARE = 250_000  # lines of one policy by lines of another; beyond, a diff could take minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +98,16 @@ class Prompts:
 
     def user(self, operator: str, situation: Situation) -> str | None:
         """Returns the user's part of a question; None if not even the least of it fits."""
+        differences = [_difference(situation.parent, other) for other in situation.inspirations]
         for detail in _DETAILS:
-            text = self._templates[operator].substitute(self._fields(situation, detail))
+            text = self._templates[operator].substitute(self._fields(situation, differences, detail))
             if estimated_tokens(text) <= self.room:
                 return text
         return None
 
-    def _fields(self, situation: Situation, detail: _Detail) -> dict[str, str]:
+    def _fields(self, situation: Situation, differences: Sequence[str], detail: _Detail) -> dict[str, str]:
         parent = situation.parent
         score = parent.evaluation.score
-        diffs = [_difference(parent, other) for other in situation.inspirations[: detail.inspirations]]
         tried = list(situation.history)[len(situation.history) - min(detail.history, len(situation.history)) :]
         return {
             "number": str(parent.number),
@@ -114,7 +115,7 @@ class Prompts:
             "policy": fenced(parent.proposal.source, "python"),
             "results": self._results(parent.evaluation.cases, detail.cases),
             "feedback": _cut(inert(parent.evaluation.feedback), _MOST_FEEDBACK) if detail.feedback else _LEFT_OUT,
-            "inspirations": _listed(diffs, situation.inspirations),
+            "inspirations": _listed(differences[: detail.inspirations], differences),
             "history": _listed([f"- {brief(line, _MOST_LINE)}" for line in tried], situation.history, "\n"),
             "failure": brief(situation.failure, 600),
             "answer": fenced(_cut(inert(situation.answer), 4000), "") if situation.answer else "",
@@ -208,9 +209,13 @@ def _checked(name: str, text: str) -> Template:
 
 def _difference(parent: Candidate, other: Candidate) -> str:
     title = f"candidate {other.number}, score {other.score:.4f}"
-    lines = unified(parent.proposal.source, other.proposal.source, f"candidate {parent.number}", title, context=1)
-    if len(lines) > _MOST_DIFF_LINES:  # another design: it is told better whole
-        return f"{title}:\n{fenced(other.proposal.source, 'python')}"
+    old, new = parent.proposal.source, other.proposal.source
+    if old.count("\n") * new.count("\n") > _MOST_TO_COMPARE:
+        lines = None
+    else:
+        lines = unified(old, new, f"candidate {parent.number}", title, context=1)
+    if lines is None or len(lines) > _MOST_DIFF_LINES:  # another design: it is told better whole
+        return f"{title}:\n{fenced(new, 'python')}"
     return f"{title}:\n{fenced(chr(10).join(lines), 'diff')}"
 
 

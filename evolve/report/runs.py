@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evolve import catalog
+from evolve.database import JournalError
 from evolve.finalists import leader
 from evolve.folder import RunFolder
-from evolve.journal import Header, Journal, JournalError
+from evolve.journal import Header, Journal
 from evolve.problem import Problem
 from evolve.report import tables
 from evolve.report.diffs import unified
@@ -33,9 +34,9 @@ class Summary:
     validation_score: float | None
     sealed_uses: int
     outcomes: dict[str, int]  # of turns without a policy
-    calls: int  # of models
+    questions: int  # to models
     usage: Usage
-    dollars: float  # of the calls whose price is known
+    dollars: float  # of the questions whose price is known
     fault: str  # what stopped the last sitting, if a fault did
 
     @property
@@ -91,7 +92,7 @@ def summary(folder: RunFolder, journal: Journal, best: int | None = None) -> Sum
         validation_score=None if validation is None else validation.score,
         sealed_uses=journal.sealed_uses(),
         outcomes=journal.outcomes(),
-        calls=journal.ledger.calls(),
+        questions=journal.ledger.questions(),
         usage=journal.ledger.used(),
         dollars=journal.ledger.used_with_price(),
         fault=journal.last_fault(),
@@ -126,13 +127,13 @@ def _unused(run: Summary) -> str:
 
 
 def cost(run: Summary) -> str:
-    """Returns dollars with what they were paid for; of calls without a price only the tokens are known."""
-    if not run.calls:
+    """Returns dollars with what they were paid for; of questions without a price only the tokens are known."""
+    if not run.questions:
         return "$0.00 (no model was asked)"
     usage = run.usage
     tokens = f"{usage.input_tokens} tokens in ({usage.cached_tokens} of them cached), {usage.output_tokens} out"
     known = tables.dollars(run.dollars) if usage.dollars is not None else _partly(run.dollars)
-    return f"{known} for {_count(run.calls, 'call')} of models: {tokens}"
+    return f"{known} for {_count(run.questions, 'question')} to models: {tokens}"
 
 
 def _partly(dollars: float) -> str:

@@ -5,6 +5,7 @@ and nothing else.
 """
 
 import os
+import re
 import signal
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from evolve.types import EvolveError, Limits, Verdict
 
 MAX_MESSAGE = 300
+_ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{4,}")
 _CONFESSIONS = frozenset({Verdict.CRASHED, Verdict.INVALID, Verdict.OUT_OF_MEMORY, Verdict.FORBIDDEN})
 
 
@@ -70,5 +72,9 @@ def _signal_name(number: int) -> str:
 
 
 def printable(text: str) -> str:
-    """Returns at most ``MAX_MESSAGE`` characters of a stranger's text, on one line, without control characters."""
-    return "".join(c if c.isprintable() else " " for c in text[:MAX_MESSAGE]).strip()
+    """Returns at most ``MAX_MESSAGE`` characters of a stranger's text, on one line, without control characters.
+
+    Addresses in memory become ``0x...``: they differ from process to process, and a run must not.
+    """
+    line = "".join(c if c.isprintable() else " " for c in text[:MAX_MESSAGE]).strip()
+    return _ADDRESS.sub("0x...", line)

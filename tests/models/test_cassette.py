@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from evolve.models import Reply, Request
+from evolve.models import RecordingEnded, Reply, Request
 from evolve.models.cassette import Cassette, Recording, Replaying
 from evolve.types import EvolveError, Outcome, Usage
 
@@ -56,10 +56,10 @@ def test_a_replay_is_the_same_to_the_bit(tmp_path):
 
 def test_a_question_that_the_cassette_lacks_stops_the_run_and_says_why(tmp_path):
     put(tmp_path / "tape", Model(), range(3))
-    with pytest.raises(EvolveError, match=r"tape holds no answer to turn 12 \(prompt [0-9a-f]{12}\): it was recorded"):
+    with pytest.raises(RecordingEnded, match=r"tape ends before turn 12, where the recorded run was stopped"):
         played(tmp_path / "tape", [12])
     other = Request("tiny", "system", "another", 100, 0.5)
-    with pytest.raises(EvolveError, match="no answer to turn 0"):
+    with pytest.raises(EvolveError, match=r"tape holds no answer to turn 0 \(prompt [0-9a-f]{12}\): it was recorded"):
         asyncio.run(Replaying(Cassette.read(tmp_path / "tape")).ask(0, other))
 
 
@@ -101,7 +101,7 @@ def test_a_process_killed_while_it_records_leaves_whole_lines(tmp_path):
     script = """
 import asyncio, sys
 from pathlib import Path
-from evolve.models import Reply, Request
+from evolve.models import RecordingEnded, Reply, Request
 from evolve.models.cassette import Cassette
 from evolve.types import Usage
 tape = Cassette.record(Path(sys.argv[1]), ["tiny"])

@@ -154,7 +154,7 @@ def test_a_recorded_run_is_replayed_without_server_or_key(tmp_path, monkeypatch)
     monkeypatch.delenv("TINY_KEY")
     with opened([spec], replay=tape) as models:
         assert [models.send(n, question(user=str(n))).result() for n in range(5)] == live
-        with pytest.raises(EvolveError, match="holds no answer to turn 5"):
+        with pytest.raises(EvolveError, match="ends before turn 5"):
             models.send(5, question()).result()
 
 

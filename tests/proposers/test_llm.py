@@ -234,3 +234,27 @@ def test_a_resumed_proposer_has_the_same_repairs_before_it(llm):
 
 def test_an_empty_archive_gives_nothing_to_ask(llm):
     assert llm().propose(Few(), Random(0)) is None
+
+
+def test_a_repair_that_is_recalled_before_its_cause_is_told_is_not_made_again(llm):
+    proposer = llm()
+    proposer.recall(
+        candidate(9, operator="repair").proposal
+    )  # with more budget, it is recalled earlier than it was asked
+    proposer.tell(candidate(8, Verdict.CRASHED))
+    assert proposer.propose(archive(), Random(0)).operator != "repair"
+    proposer.tell(candidate(10, Verdict.CRASHED))
+    assert proposer.propose(archive(), Random(0)).operator == "repair"
+
+
+def test_what_a_provider_says_of_a_failed_call_is_told_to_no_other(llm):
+    proposer = llm()
+    proposer.tell(miss(4, Outcome.REJECTED))
+    assert "the message" not in proposer.propose(archive(), Random(0)).request.user
+
+
+def test_questions_that_were_not_sent_for_want_of_time_are_held_against_no_model(llm):
+    proposer = llm()
+    for number in range(40):
+        proposer.tell(miss(number, Outcome.NOT_ASKED))
+    assert proposer.trouble == ""

@@ -7,7 +7,7 @@ import pytest
 import tiny
 
 from evolve.report.tables import as_json, interval, natural, number, share, standings, table
-from evolve.standings import Standing
+from evolve.standings import Bound, Standing
 from evolve.statistics import Interval
 
 
@@ -66,3 +66,18 @@ def test_standings_say_under_the_table_why_a_policy_has_no_score():
     assert lines[2].split() == ["fine.py", "OK", "1.250", "[1.200,", "1.300]", "8.000", "-", "0.250"]
     assert lines[3].split() == ["bad?.py", "CRASHED", "-", "-", "-", "-", "0.000"]
     assert lines[4] == "bad?.py: ZeroDivisionError: division by zero"
+
+
+def test_a_summary_has_columns_with_four_decimals_and_the_bound_the_last_row():
+    bound = Bound(0.03959, {"published score": 26.25597})
+    rows = [
+        Standing("fine.py", tiny.evaluation(1.25), None, 0.04787, 0.0, {"published score": 21.8916}, bound),
+        Standing("bad.py", tiny.evaluation(None), bound=bound),
+    ]
+    lines = standings(rows, "pressure").splitlines()
+    assert lines[0].endswith("CPU s  published score")
+    assert lines[2].split() == ["fine.py", "OK", "1.250", "-", "0.04787", "0.0%", "0.250", "21.8916"]
+    assert lines[3].split() == ["bad.py", "CRASHED", "-", "-", "-", "-", "0.000", "-"]
+    assert lines[4].startswith("bound (no policy can do better)  -")
+    assert lines[4].split()[-7:] == ["-", "-", "-", "0.03959", "100.0%", "-", "26.2560"]
+    assert lines[5].startswith("bad.py: ")

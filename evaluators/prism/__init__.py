@@ -1,0 +1,1 @@
+"""The problem `prism`; see problem.py and README.md."""

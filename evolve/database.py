@@ -1,0 +1,50 @@
+"""SQLite as we use it: one file that survives a killed process, and errors in one clear message."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from evolve.types import EvolveError
+
+ADVICE = "start a new run with another --out, or put a copy of the file back"
+
+
+class JournalError(EvolveError):
+    """The journal is missing, damaged or of another kind."""
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turns errors of SQLite, and what only a damaged file can hold, into one clear message."""
+    try:
+        yield
+    except (sqlite3.Error, OSError, ValueError, TypeError, KeyError, IndexError) as error:
+        raise JournalError(f"the journal {path} cannot be used ({error}); {ADVICE}") from error
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Opens a file to write to, and makes it if need be."""
+    connection = sqlite3.connect(path, timeout=30, isolation_level=None)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+    return connection
+
+
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """Leaves the file as it is, and works in a folder that cannot be written to."""
+    address = path.resolve().as_uri() + "?mode=ro"
+    connection = sqlite3.connect(address, timeout=30, isolation_level=None, uri=True)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master")
+    except sqlite3.OperationalError:
+        connection.close()
+        if path.with_name(f"{path.name}-wal").exists():
+            raise
+        connection = sqlite3.connect(f"{address}&immutable=1", isolation_level=None, uri=True)
+    return connection
+
+
+def text(value: str) -> str:
+    """Returns text that UTF-8 can hold; policies and models may write anything."""
+    return value.encode("utf-8", "replace").decode("utf-8")
