@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from evolve.budget import DEFAULT_EVALUATIONS, Limit
 from evolve.cases import CaseSet
 from evolve.models import prices, spec
+from evolve.models.cassette import Cassette
 from evolve.models.spec import ModelSpec
 from evolve.problem import Problem
 from evolve.report.tables import dollars
@@ -49,7 +50,9 @@ def writing(options: argparse.Namespace) -> Writing:
     models = tuple(spec.parse(text, options.base_url or "", price) for text in options.model)
     if not models and (options.base_url or price):
         raise EvolveError("--base-url and --price are for models; give --model")
-    if models and options.replay is None:
+    if options.replay is not None:
+        Cassette.read(options.replay)  # whatever is wrong with it is said before a folder is made
+    elif models:
         _check(models)
     given = {name: getattr(options, name) for name in _SETTINGS if getattr(options, name) is not None}
     if not models and given:

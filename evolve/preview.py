@@ -31,7 +31,7 @@ def question(problem: Problem, operator: str, cases: str, most_tokens: int, fold
             for number, baseline in enumerate(problem.baselines())
         ]
     parent, *others = sorted((c for c in candidates if c.evaluation.score is not None), key=lambda c: -c.score)
-    situation = Situation(parent, others[:3])
+    situation = Situation(parent, others[:3], angle=prompts.ANGLES[0])
     if operator == "repair":
         broken = Evaluation(Verdict.INVALID, feedback=_FAILURE)
         situation = Situation(Candidate(parent.number, parent.proposal, broken), failure=_FAILURE)

@@ -11,7 +11,7 @@ from evolve.models import Request
 from evolve.models.spec import ModelSpec
 from evolve.proposers import Draft
 from evolve.proposers.answers import edited, written
-from evolve.proposers.prompts import Prompts, Situation
+from evolve.proposers.prompts import ANGLES, Prompts, Situation
 from evolve.types import Candidate, Miss, Outcome, Proposal, Verdict
 
 _log = logging.getLogger(__name__)
@@ -116,7 +116,7 @@ class Llm:
         if operator == "combine" and not others:
             operator = "edit"
         parents = (parent.number, others[0].number) if operator == "combine" else (parent.number,)
-        return self._draft(model, operator, Situation(parent, others, tuple(self._tried)), parents)
+        return self._draft(model, operator, Situation(parent, others, tuple(self._tried), rng.choice(ANGLES)), parents)
 
     def _weight(self, model: ModelSpec) -> float:
         plateau = self._now - self._best_at >= PLATEAU

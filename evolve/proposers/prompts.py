@@ -17,11 +17,24 @@ from evolve.proposers.brief import Brief
 from evolve.text import brief, inert, unified
 from evolve.types import Candidate, CaseResult, EvolveError
 
+ANGLES = (
+    "the cases that leave most to gain: what do they have in common?",
+    "the decision that costs most when it is wrong, and what would tell beforehand that it is.",
+    "what the policy could remember, count or estimate from what it has been asked so far.",
+    "two regimes that want opposite decisions, and a signal that tells them apart.",
+    "constants that should be functions of the input.",
+    "looking one step further ahead before deciding.",
+    "what another field does in this situation: control, queueing, caching, finance, or combinatorial optimisation.",
+    "what can be left out, so that a simpler rule decides better on cases never seen.",
+    "improving a finished decision in place: what small change of it would make it better?",
+)
+"""What a question may ask to think of first, so that two questions about one policy are not the same."""
+
 OPERATORS = ("edit", "rewrite", "combine", "repair")
 NAMES = ("system", *OPERATORS)
 _SYSTEM_FIELDS = frozenset({"name", "problem", "interface", "imports", "limits", "scoring"})
 _USER_FIELDS = frozenset(
-    {"number", "score", "policy", "results", "feedback", "inspirations", "history", "failure", "answer"}
+    {"number", "score", "policy", "results", "feedback", "inspirations", "history", "angle", "failure", "answer"}
 )
 _LEFT_OUT = "(left out for brevity)"
 _NONE_YET = "(none yet)"
@@ -36,6 +49,7 @@ class Situation:
     parent: Candidate
     inspirations: Sequence[Candidate] = ()
     history: Sequence[str] = ()
+    angle: str = ""
     failure: str = ""
     answer: str = ""
 
@@ -117,6 +131,7 @@ class Prompts:
             "feedback": _cut(inert(parent.evaluation.feedback), _MOST_FEEDBACK) if detail.feedback else _LEFT_OUT,
             "inspirations": _listed(differences[: detail.inspirations], differences),
             "history": _listed([f"- {brief(line, _MOST_LINE)}" for line in tried], situation.history, "\n"),
+            "angle": situation.angle,
             "failure": brief(situation.failure, 600),
             "answer": fenced(_cut(inert(situation.answer), 4000), "") if situation.answer else "",
         }

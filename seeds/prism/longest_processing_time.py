@@ -11,7 +11,7 @@ def place(gpus, models):
     sizes = [model["size"] for model in models]
     loads = [model["rate"] / model["slo"] for model in models]
     mean = sum(loads) / (sum(gpus) - sum(sizes))
-    lengths = [load / mean + size for load, size in zip(loads, sizes)]
+    lengths = [load / mean + size for load, size in zip(loads, sizes, strict=True)]
     free = list(gpus)
     taken = defaultdict(float)
     plan = {}

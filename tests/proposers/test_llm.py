@@ -53,6 +53,11 @@ def test_the_same_rng_asks_the_same(llm):
     assert [d.request for d in drafts(llm(), 20)] == [d.request for d in drafts(llm(), 20)]
 
 
+def test_questions_about_one_policy_differ_before_anything_was_told(llm):
+    asked = [draft.request.id for draft in drafts(llm(), 60, archive(1))]
+    assert len(set(asked)) >= 15
+
+
 def test_an_edit_becomes_a_policy_with_its_rationale_prompt_and_cost(llm):
     proposer = llm()
     draft = next(d for d in drafts(proposer) if d.operator == "edit" and d.parents == (3,))
