@@ -28,7 +28,7 @@ def place(gpus, models):
 
 def first_fit(gpus, sizes, loads, target):
     """Returns a plan with every pressure below the target, or None if first fit decreasing finds none."""
-    lengths = [load / target + size for load, size in zip(loads, sizes, strict=False)]
+    lengths = [load / target + size for load, size in zip(loads, sizes, strict=True)]
     left = list(gpus)
     plan = {}
     for model in sorted(range(len(lengths)), key=lambda model: -lengths[model]):
