@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status."""
     options = command_line.parse(arguments)
-    logging.basicConfig(format="%(levelname)s: %(message)s")
+    leave = "\r\x1b[K" if sys.stderr.isatty() else ""  # the progress line
+    logging.basicConfig(format=f"{leave}%(levelname)s: %(message)s")
     try:
         status = _COMMANDS[options.command](options)
         sys.stdout.flush()

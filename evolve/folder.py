@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from evolve.database import JournalError
-from evolve.journal import Header, Journal
+from evolve.header import Header
+from evolve.journal import Journal
 from evolve.types import EvolveError
 
 JOURNAL, SECRET, LOCK, BEST, PROOF = "journal.sqlite", "secret", "lock", "best.py", "verification.json"

@@ -7,20 +7,17 @@ file (sqlite.org/wal.html).
 
 import json
 import sqlite3
-from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
 from evolve import rows
 from evolve.database import ADVICE, JournalError, connect, connect_to_read, explained, text
+from evolve.header import Header, read
 from evolve.ledger import LEDGER_SCHEMA, Ledger
 from evolve.rows import Entry
 from evolve.types import Candidate, Evaluation, Miss, Proposal, Verdict
 
-FORMAT = 2
-
 _SCHEMA = (
-    "CREATE TABLE header (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
     """CREATE TABLE proposals (
     number INTEGER PRIMARY KEY, source TEXT, proposer TEXT NOT NULL, operator TEXT NOT NULL,
     parents TEXT NOT NULL, rationale TEXT NOT NULL, model TEXT NOT NULL, prompt TEXT NOT NULL,
@@ -45,23 +42,6 @@ _EVALUATION = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
-    """What a run is of; a run can only be resumed with the same."""
-
-    problem: str
-    spec: str
-    digest: str
-    engine: str
-    seed: int
-    lag: int
-    cases: str
-    cases_hash: str
-    proposers: str
-    secret_hash: str
-    started: str
-
-
 class Journal:
     """The journal of one run."""
 
@@ -83,8 +63,7 @@ class Journal:
             connection = connect(unfinished)
             for statement in _SCHEMA:
                 connection.execute(statement)
-            values = {**asdict(header), "format": FORMAT}
-            connection.executemany("INSERT INTO header VALUES (?, ?)", [(k, json.dumps(v)) for k, v in values.items()])
+            header.write(connection)
             connection.close()
             unfinished.rename(path)
         return cls.open(path)
@@ -101,7 +80,7 @@ class Journal:
                 raise JournalError(f"no run at {path.parent}: it has no {path.name}")
             connection = connect_to_read(path) if read_only else connect(path)
             try:
-                return cls(path, connection, _header(path, connection))
+                return cls(path, connection, read(path, connection))
             except BaseException:
                 connection.close()
                 raise
@@ -299,16 +278,3 @@ _LOG = (
     "FROM proposals LEFT JOIN (SELECT * FROM evaluations WHERE cases = 'train') USING (number) "
     "WHERE (verdict IS NOT NULL OR outcome IS NOT NULL)"
 )
-
-
-def _header(path: Path, connection: sqlite3.Connection) -> Header:
-    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    if "header" not in tables:
-        raise JournalError(f"{path} is no journal of a run, or was cut off; {ADVICE}")
-    values = {key: json.loads(value) for key, value in connection.execute("SELECT key, value FROM header")}
-    if values.pop("format", None) != FORMAT or {k: type(v) for k, v in values.items()} != _HEADER_TYPES:
-        raise JournalError(f"{path} was written by another version of evolve; {ADVICE}")
-    return Header(**values)
-
-
-_HEADER_TYPES = {item.name: item.type for item in fields(Header)}

@@ -5,7 +5,7 @@ ask the models; the ``executor`` has policies judged in a sandbox; the ``journal
 ``search.tell`` learns from it.  Turn ``n`` begins when exactly the turns up to ``n - lag`` have been told,
 in order (more of them only where the budget cannot bear what is under way).  So a run is the same with
 one worker and with many, and one that was killed goes on as if nothing had happened: what the journal
-holds is told again, not made again.
+holds is told again, not made again.  (Only money that was under way when it was killed counts as spent.)
 """
 
 from itertools import count

@@ -104,9 +104,10 @@ def again(options: argparse.Namespace) -> str:
 
 def _priced(model: ModelSpec) -> str:
     price = prices.of(model)
+    where = f" at {model.base_url}" if model.base_url else ""
     if price is None:
-        return f"{spec.describe(model)}, price unknown: only its tokens are counted"
-    return f"{spec.describe(model)}, ${price.input:g} in and ${price.output:g} out per million tokens"
+        return f"{spec.identity(model)}{where}, price unknown: only its tokens are counted"
+    return f"{spec.identity(model)}{where}, ${price.input:g} in and ${price.output:g} out per million tokens"
 
 
 def _expected(expected: Estimate, limit: Limit) -> str:

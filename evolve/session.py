@@ -19,7 +19,8 @@ from evolve.database import JournalError
 from evolve.executors import Executor
 from evolve.executors.local import LocalExecutor, default_workers
 from evolve.folder import RunFolder
-from evolve.journal import Header, Journal
+from evolve.header import Header
+from evolve.journal import Journal
 from evolve.ledger import Ledger
 from evolve.models import RecordingEnded, Writers
 from evolve.problem import Problem, ProblemError

@@ -28,7 +28,7 @@ from evolve.cases import split_cases
 from evolve.executors import Task
 from evolve.executors.local import LocalExecutor
 from evolve.folder import RunFolder
-from evolve.journal import Header
+from evolve.header import Header
 from evolve.judge import Judge
 from evolve.problem import Call, Problem, Split
 from evolve.proposers.mutate import Mutate

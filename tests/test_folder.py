@@ -7,7 +7,7 @@ import pytest
 
 from evolve.database import JournalError
 from evolve.folder import RunFolder
-from evolve.journal import Header
+from evolve.header import Header
 from evolve.types import EvolveError
 
 

@@ -14,7 +14,7 @@ OURS = ("evolve", "evaluators", "seeds", "workloads", "results")
 
 LEVELS = (
     {"types"},
-    {"problem", "normal", "statistics", "text", "database", "models"},
+    {"problem", "normal", "statistics", "text", "database", "header", "models"},
     {"rows", "ledger"},
     {"proposers", "archives", "sandbox", "journal", "folder", "budget", "cases", "catalog", "decision"},
     {"search", "judge", "executors"},

@@ -6,7 +6,8 @@ import pytest
 import tiny
 
 from evolve.database import JournalError
-from evolve.journal import Header, Journal
+from evolve.header import Header
+from evolve.journal import Journal
 from evolve.rows import packed, unpacked
 from evolve.types import CaseResult, Evaluation, Proposal, Verdict
 

@@ -4,7 +4,8 @@ import pytest
 import tiny
 
 from evolve import catalog
-from evolve.journal import Header, Journal
+from evolve.header import Header
+from evolve.journal import Journal
 from evolve.problem import ProblemError
 from evolve.report import proof
 from evolve.standings import gap

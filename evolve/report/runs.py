@@ -10,7 +10,8 @@ from evolve import catalog
 from evolve.database import JournalError
 from evolve.finalists import leader
 from evolve.folder import RunFolder
-from evolve.journal import Header, Journal
+from evolve.header import Header
+from evolve.journal import Journal
 from evolve.problem import Problem
 from evolve.report import tables
 from evolve.report.diffs import unified

@@ -1,0 +1,51 @@
+"""What a run is of: the first rows of its journal."""
+
+import json
+import sqlite3
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from evolve.database import ADVICE, JournalError
+
+FORMAT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a run is of; a run can only be resumed with the same."""
+
+    problem: str
+    spec: str
+    digest: str
+    engine: str
+    seed: int
+    lag: int
+    cases: str
+    cases_hash: str
+    proposers: str
+    secret_hash: str
+    started: str
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        """Puts it into a new journal."""
+        values = {**asdict(self), "format": FORMAT}
+        connection.execute("CREATE TABLE header (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
+        connection.executemany("INSERT INTO header VALUES (?, ?)", [(k, json.dumps(v)) for k, v in values.items()])
+
+
+def read(path: Path, connection: sqlite3.Connection) -> Header:
+    """Returns the header of a journal.
+
+    Raises:
+        JournalError: the file is no journal, or of another format.
+    """
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if "header" not in tables:
+        raise JournalError(f"{path} is no journal of a run, or was cut off; {ADVICE}")
+    values = {key: json.loads(value) for key, value in connection.execute("SELECT key, value FROM header")}
+    if values.pop("format", None) != FORMAT or {k: type(v) for k, v in values.items()} != _TYPES:
+        raise JournalError(f"{path} was written by another version of evolve; {ADVICE}")
+    return Header(**values)
+
+
+_TYPES = {item.name: item.type for item in fields(Header)}
