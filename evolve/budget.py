@@ -80,17 +80,33 @@ class Budget:
 
     def affords(self) -> bool:
         """Says whether another turn may begin, whatever becomes of it and of those under way."""
+        return not self.spent
+
+    @property
+    def spent(self) -> str:
+        """Why no other turn may begin; empty while one may."""
         limit = self._limit
         if self._best is not None and limit.score is not None and self._best >= limit.score:
-            return False
+            return f"a policy has the score {limit.score:g} on train"
         if limit.evaluations is not None and self._evaluations + len(self._under_way) >= limit.evaluations:
-            return False
+            return f"{limit.evaluations} evaluations"
         if limit.seconds is not None and self.seconds >= limit.seconds:
-            return False
+            return f"{limit.seconds / 60:g} minutes"
         worst = sum(self._under_way.values(), self.usage) + self.most
         if limit.tokens is not None and worst.tokens > limit.tokens:
-            return False
-        return limit.dollars is None or (worst.dollars is not None and worst.dollars <= limit.dollars + _ROUNDING)
+            left = max(limit.tokens - self.usage.tokens, 0)
+            return f"{left} of {limit.tokens} tokens are left, and a question can use {self.most.tokens}"
+        if limit.dollars is None:
+            return ""
+        if worst.dollars is None or self.usage.dollars is None or self.most.dollars is None:
+            return "the price of a model is not known"
+        if worst.dollars <= limit.dollars + _ROUNDING:
+            return ""
+        left_dollars = max(limit.dollars - self.usage.dollars, 0.0)
+        return (
+            f"${left_dollars:.4f} of ${limit.dollars:g} are left, and a question can cost ${self.most.dollars:.4f} "
+            "(--answer-tokens sets that)"
+        )
 
     def seconds_left(self) -> float | None:
         """Estimates the time to the end from the pace so far; None while nothing is known."""

@@ -115,9 +115,11 @@ def _run(options: argparse.Namespace) -> int:
     progress.clear()
     _print_run(options, ending.best)
     if ending.trouble:
-        print(f"evolve: {ending.trouble}; mend it, and `{plan.again(options)}` goes on", file=sys.stderr)
+        print(f"evolve: {ending.trouble}; when that is mended, `{plan.again(options)}` goes on", file=sys.stderr)
     elif ending.exhausted:
         print(f"stopped early: {ending.exhausted}", file=sys.stderr)
+    elif options.dollars is not None or options.tokens is not None or options.target is not None:
+        print(f"ended: {ending.spent}", file=sys.stderr)
     return 1 if ending.trouble else 0
 
 

@@ -147,11 +147,19 @@ class Judge:
         return CaseResult(self._cases.labels[index], reached, metrics)
 
     def _feedback(self, results: Sequence[CaseResult]) -> str:
-        """Describes the worst cases in the problem's words."""
-        worst = sorted(range(len(results)), key=lambda index: results[index].ratio)[:WORST_CASES]
+        """Describes in the problem's words the cases that leave most to gain."""
+        worst = sorted(range(len(results)), key=lambda index: self._reached(index, results[index]))[:WORST_CASES]
+        words = {index: self._words(index, results[index]) for index in worst}
         return "\n".join(
-            f"{results[i].case} ({results[i].ratio:.3f} of the reference): {self._words(i, results[i])}" for i in worst
+            f"{results[i].case} ({results[i].ratio:.3f} of the reference): {said}" for i, said in words.items() if said
         )
+
+    def _reached(self, index: int, result: CaseResult) -> float:
+        """Returns how near a case comes to its bound, or to the reference where there is none or nobody asks."""
+        if self._cases.name in ("validation", "test") or self._cases.bounds is None:
+            return result.ratio
+        bound, value = self._cases.bounds[index], objective(self._problem, result.metrics)
+        return bound / value if self._problem.direction == "minimize" else value / bound if bound else result.ratio
 
     def _words(self, index: int, result: CaseResult) -> str:
         try:

@@ -117,13 +117,18 @@ class Ledger:
         """Returns what was used for answers to a turn that is to be asked anew."""
         return _sum(self._every(_USED + " WHERE ended AND number = ?", number))
 
+    def unheard(self) -> int:
+        """Returns how many questions were under way when the run was stopped; their answers were never seen."""
+        return int(self._one("SELECT count(*) FROM questions WHERE NOT ended")[0])
+
     def used(self) -> Usage:
         """Returns what all questions used, those whose answers were never seen with the most that they can have."""
         return _sum(self._every(_USED))
 
-    def used_with_price(self) -> float:
-        """Returns the dollars of the questions whose price is known."""
-        return float(self._one("SELECT coalesce(sum(dollars), 0) FROM questions")[0])
+    def paid(self) -> tuple[Usage, float]:
+        """Returns what the answered questions used, and the dollars of those whose price is known."""
+        known = self._one("SELECT coalesce(sum(dollars), 0) FROM questions WHERE ended")[0]
+        return _sum(self._every(_USED + " WHERE ended")), float(known)
 
 
 def _sum(rows: list[tuple[Any, ...]]) -> Usage:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from evolve.budget import DEFAULT_EVALUATIONS, Limit
 from evolve.cases import CaseSet
+from evolve.folder import RunFolder
 from evolve.models import prices, spec
 from evolve.models.cassette import Cassette
 from evolve.models.spec import ModelSpec
@@ -50,6 +51,11 @@ def writing(options: argparse.Namespace) -> Writing:
     models = tuple(spec.parse(text, options.base_url or "", price) for text in options.model)
     if not models and (options.base_url or price):
         raise EvolveError("--base-url and --price are for models; give --model")
+    new = options.out is None or not RunFolder(options.out).exists
+    if options.record is not None and options.record.exists() and new:
+        raise EvolveError(
+            f"{options.record} is there already; a new run wants a new file (--replay FILE repeats a recording)"
+        )
     if options.replay is not None:
         Cassette.read(options.replay)  # whatever is wrong with it is said before a folder is made
     elif models:

@@ -47,12 +47,14 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Sitting:
-    """How a sitting ended: the number of the best, and what stopped it before its budget was spent.
+    """How a sitting ended: the number of the best, and why no more was tried.
 
-    ``trouble`` says why no model could be asked any more.
+    ``spent`` says which budget was, ``exhausted`` what stopped the search before that.  ``trouble`` says why
+    no model could be asked any more.
     """
 
     best: int
+    spent: str = ""
     exhausted: str = ""
     trouble: str = ""
 
@@ -101,7 +103,7 @@ def search(
                 choosing()
                 best = finalists.choose(journal, executor)
         folder.keep(folder.best, finalists.proposal(journal, best).source)
-    return Sitting(best, "" if end is None else str(end), searching.trouble)
+    return Sitting(best, budget.spent, "" if end is None else str(end), searching.trouble)
 
 
 def _search(

@@ -1,5 +1,7 @@
 """What a run may use."""
 
+import re
+
 import pytest
 import tiny
 
@@ -144,3 +146,18 @@ def test_the_time_left_is_the_nearest_of_all_limits_and_unknown_where_there_is_n
 def test_a_budget_of_nothing_is_refused(name):
     with pytest.raises(EvolveError, match=f"must be positive; got {name}=0"):
         Limit(**{name: 0})
+
+
+@pytest.mark.parametrize(
+    ("limit", "why"),
+    [
+        (Limit(evaluations=2), "2 evaluations"),
+        (Limit(tokens=2500), "2500 of 2500 tokens are left, and a question can use 1200"),
+        (Limit(dollars=0.12), r"\$0.1200 of \$0.12 are left, and a question can cost \$0.0500"),
+    ],
+)
+def test_it_says_which_limit_ends_the_search(limit, why):
+    budget = Budget(limit, Clock(), most=MOST)
+    assert budget.spent == ""
+    begun(budget)
+    assert re.match(why, budget.spent)

@@ -123,6 +123,28 @@ def test_feedback_is_the_problems_words_on_the_worst_cases(judge):
     assert lines[0] == f"{worst.case} ({worst.ratio:.3f} of the reference): off by {worst.metrics['misses'] - 1}"
 
 
+def test_feedback_is_on_the_cases_that_leave_most_to_gain_where_a_bound_is_known(sandbox):
+    class Bounded(Guess):
+        """Write ``guess``."""
+
+        def bound(self, case):
+            return 1
+
+    evaluation = judge_of(sandbox, Bounded()).evaluate(HONEST)
+    furthest = max(evaluation.cases, key=lambda result: result.metrics["misses"])
+    assert evaluation.feedback.startswith(f"{furthest.case} (")
+
+
+def test_cases_of_which_the_problem_says_nothing_are_left_out_of_the_feedback(sandbox):
+    class Silent(Guess):
+        """Write ``guess``."""
+
+        def feedback(self, case, metrics):
+            return ""
+
+    assert judge_of(sandbox, Silent()).evaluate(HONEST).feedback == ""
+
+
 def test_a_score_above_the_bar_is_confirmed_by_a_second_run(judge):
     assert judge.evaluate(HONEST, confirm_above=1.0).confirmed
     assert not judge.evaluate(HONEST, confirm_above=100.0).confirmed

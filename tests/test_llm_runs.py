@@ -220,7 +220,7 @@ def test_what_goes_wrong_has_an_outcome_and_no_score_and_the_same_command_goes_o
         failed = evolve(*again)
         assert failed.status == 1
         assert re.fullmatch(
-            rf"evolve: the model m was given up: .*{message}.*; mend it, and `(.*)` goes on", failed.last
+            rf"evolve: the model m was given up: .*{message}.*; when that is mended, `(.*)` goes on", failed.last
         )
         assert f"`evolve {' '.join(again)}`" in failed.last
         assert len([line for line in failed.err.splitlines() if line.startswith("evolve: ")]) == 1
@@ -466,7 +466,7 @@ def test_a_target_ends_the_run(evolve, near):
         (["--model", "m"], "the model m is named twice"),
         (["--prompts", "nowhere"], "no folder nowhere with templates"),
         (["--replay", "nowhere"], "cannot read the cassette nowhere"),
-        (["--record", "tiny.py"], "tiny.py is no cassette; record one with --record"),
+        (["--record", "tiny.py"], "tiny.py is there already; a new run wants a new file"),
         (["--model", "n,key=NOT_THERE"], "set NOT_THERE in the environment or in .env"),
         (["--model", "n,price=1"], "a price is written IN/OUT"),
         (["--model", "n,base-url=ftp://x"], "a base URL looks like http"),
@@ -854,7 +854,8 @@ def test_a_person_answers_in_files_and_a_run_that_was_stopped_takes_the_answer_a
     assert done.status == 0
     assert "turn 1: read" not in done.err
     assert evolve("show", "run", 1, "--json").json["proposal"]["source"] == policy(3, 0)
-    assert "cost      $0.00 for 2 questions to models" in done.out
+    assert "cost      $0.00 for 1 question to models" in done.out
+    assert "for 1 more that were under way when the run was stopped" in done.out
 
 
 # Prompts

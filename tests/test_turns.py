@@ -194,6 +194,7 @@ def test_a_call_whose_answer_was_never_seen_counts_with_the_most_it_can_have_cos
         run(journal, Unheard())
     assert journal.ledger.questions() == 4  # the fourth was written down before it was to be sent
     assert journal.ledger.lost() == Usage(4000, 0, 2000, pytest.approx(0.12))
+    assert (journal.ledger.unheard(), journal.ledger.paid()) == (4, (NO_USAGE, 0.0))
     budget = run(journal, Writers(), None, dollars=0.2)
     assert budget.usage.dollars <= 0.2 + 1e-9
     assert budget.usage.dollars == pytest.approx(journal.ledger.used().dollars)

@@ -138,7 +138,7 @@ def library() -> ModuleType:
 def _keep_quiet() -> None:
     warnings.filterwarnings("ignore", module=r"(litellm|pydantic)\.")  # it builds types as late as in the first call
     # It makes the coroutine of a call in another thread, and drops it there when the call is cancelled at that moment.
-    warnings.filterwarnings("ignore", r"coroutine '[\w.]*completion' was never awaited", RuntimeWarning)
+    warnings.filterwarnings("ignore", r"coroutine '[^']*completion[^']*' was never awaited", RuntimeWarning)
     for name in ("LiteLLM", "LiteLLM Proxy", "LiteLLM Router"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
 

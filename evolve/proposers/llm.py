@@ -185,7 +185,10 @@ class _Strikes:
         elif self._failed[model] >= MOST_FAILED_CALLS:
             why = f"{MOST_FAILED_CALLS} calls in a row failed, the last with {miss.outcome}: {miss.message}"
         elif self._useless[model] >= MOST_USELESS_ANSWERS:
-            why = f"{MOST_USELESS_ANSWERS} answers in a row held nothing new, the last {miss.outcome}: {miss.message}"
+            why = (
+                f"{MOST_USELESS_ANSWERS} answers in a row held nothing new, the last {miss.outcome}: {miss.message}; "
+                "another model, or --embedded, may find more"
+            )
         else:
             return
         self.given_up[model] = f"the model {model} was given up: {why}"

@@ -128,7 +128,7 @@ class Prompts:
             "score": "none" if score is None else f"{score:.4f}",
             "policy": fenced(parent.proposal.source, "python"),
             "results": self._results(parent.evaluation.cases, detail.cases),
-            "feedback": _cut(inert(parent.evaluation.feedback), _MOST_FEEDBACK) if detail.feedback else _LEFT_OUT,
+            "feedback": _feedback(parent.evaluation.feedback) if detail.feedback else _LEFT_OUT,
             "inspirations": _listed(differences[: detail.inspirations], differences),
             "history": _listed([f"- {brief(line, _MOST_LINE)}" for line in tried], situation.history, "\n"),
             "angle": situation.angle,
@@ -236,6 +236,10 @@ def _difference(parent: Candidate, other: Candidate) -> str:
 
 def _listed(shown: Sequence[str], whole: Sequence[object], between: str = "\n\n") -> str:
     return between.join(shown) or (_LEFT_OUT if whole else _NONE_YET)
+
+
+def _feedback(text: str) -> str:
+    return _cut(inert(text), _MOST_FEEDBACK) or "(the problem says nothing of them)"
 
 
 def _cut(text: str, most: int) -> str:

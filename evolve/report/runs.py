@@ -36,8 +36,10 @@ class Summary:
     sealed_uses: int
     outcomes: dict[str, int]  # of turns without a policy
     questions: int  # to models
-    usage: Usage
-    dollars: float  # of the questions whose price is known
+    usage: Usage  # of the questions that were answered
+    dollars: float  # of those of them whose price is known
+    unheard: int  # questions whose answers were never seen
+    most: Usage  # of all questions, the unheard ones with the most that they can have used
     fault: str  # what stopped the last sitting, if a fault did
 
     @property
@@ -94,8 +96,10 @@ def summary(folder: RunFolder, journal: Journal, best: int | None = None) -> Sum
         sealed_uses=journal.sealed_uses(),
         outcomes=journal.outcomes(),
         questions=journal.ledger.questions(),
-        usage=journal.ledger.used(),
-        dollars=journal.ledger.used_with_price(),
+        usage=journal.ledger.paid()[0],
+        dollars=journal.ledger.paid()[1],
+        unheard=journal.ledger.unheard(),
+        most=journal.ledger.used(),
         fault=journal.last_fault(),
     )
 
@@ -134,7 +138,12 @@ def cost(run: Summary) -> str:
     usage = run.usage
     tokens = f"{usage.input_tokens} tokens in ({usage.cached_tokens} of them cached), {usage.output_tokens} out"
     known = tables.dollars(run.dollars) if usage.dollars is not None else _partly(run.dollars)
-    return f"{known} for {_count(run.questions, 'question')} to models: {tokens}"
+    asked = f"{known} for {_count(run.questions - run.unheard, 'question')} to models: {tokens}"
+    if not run.unheard:
+        return asked
+    dollars, more = run.most.dollars, run.most.tokens - usage.tokens
+    most = f"{more} tokens" if dollars is None or usage.dollars is None else tables.dollars(dollars - usage.dollars)
+    return f"{asked}; and up to {most} for {run.unheard} more that were under way when the run was stopped"
 
 
 def _partly(dollars: float) -> str:
