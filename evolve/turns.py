@@ -51,7 +51,6 @@ class Turns:
         self._writing: deque[Turn] = deque()
         self._judging: deque[Turn] = deque()
         self._unanswered: dict[Future[Reply], int] = {}
-
         self.end: RecordingEnded | None = None
 
     def __len__(self) -> int:

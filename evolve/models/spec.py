@@ -3,7 +3,7 @@
 import difflib
 import math
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, get_args
 from urllib.parse import urlsplit
 
@@ -118,25 +118,18 @@ def address(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/').removesuffix('/chat/completions')}"
 
 
-def describe(spec: ModelSpec) -> str:
-    """Returns the shortest text that ``parse`` makes the same model of; it holds no secret."""
-    said = [
-        spec.name,
-        f"weight={_number(spec.weight)}" if spec.weight != 1 else "",
-        f"role={spec.role}" if spec.role != "any" else "",
-        f"base-url={address(spec.base_url)}" if spec.base_url else "",
-        f"price={_price_text(spec.price)}" if spec.price else "",
-        f"key={spec.key}" if spec.key else "",
-    ]
-    return ",".join(part for part in said if part)
-
-
 def identity(spec: ModelSpec) -> str:
     """Returns which model it is and how it is asked, without where it is reached, by whom and for how much.
 
     These may have to be mended before a run can go on.
     """
-    return describe(replace(spec, base_url="", price=None, key=""))
+    weight = repr(float(spec.weight)).removesuffix(".0")
+    said = [
+        spec.name,
+        f"weight={weight}" if spec.weight != 1 else "",
+        f"role={spec.role}" if spec.role != "any" else "",
+    ]
+    return ",".join(part for part in said if part)
 
 
 def _settings(name: str, settings: list[str]) -> dict[str, str]:
@@ -185,12 +178,3 @@ def _variable(name: str, text: str) -> str:
             f"model {name}: key= takes the name of an environment variable such as MY_API_KEY, never the key itself"
         )
     return text
-
-
-def _price_text(price: Price) -> str:
-    known = [price.input, price.output] + ([] if price.cached is None else [price.cached])
-    return "/".join(map(_number, known))
-
-
-def _number(number: float) -> str:
-    return repr(float(number)).removesuffix(".0")
