@@ -89,6 +89,7 @@ def _run(options: argparse.Namespace) -> int:
     cases = cases_of(problem, options.cases or "train")
     limit, writing = plan.limit(options), plan.writing(options)
     preview = plan.preview(writing, problem, cases, limit)
+    _insist_on_sandbox(options)
     options.out = options.out or _fresh_folder(problem.name)
     progress = ProgressLine(lambda best: gap(problem, best.evaluation, cases.bounds), cases=cases.name)
 
@@ -105,6 +106,7 @@ def _run(options: argparse.Namespace) -> int:
             cases=options.cases or "train",
             seed=options.seed,
             workers=options.workers,
+            unsafe=options.unsafe,
             begun=begun,
             report=progress,
             waiting=progress.waiting,
@@ -121,6 +123,13 @@ def _run(options: argparse.Namespace) -> int:
     elif options.dollars is not None or options.tokens is not None or options.target is not None:
         print(f"ended: {ending.spent}", file=sys.stderr)
     return 1 if ending.trouble else 0
+
+
+def _insist_on_sandbox(options: argparse.Namespace) -> None:
+    """Says what this machine lacks before a folder is made."""
+    from evolve.sandbox import Sandbox
+
+    Sandbox(unsafe=options.unsafe).close()
 
 
 def _stopped(options: argparse.Namespace, progress: "ProgressLine") -> int:
@@ -177,7 +186,9 @@ def _score(options: argparse.Namespace) -> int:
     from evolve.report import tables
 
     problem = catalog.load(options.problem)
-    rows = scoring.score(problem, options.policies, options.cases or options.split or "train", options.workers)
+    rows = scoring.score(
+        problem, options.policies, options.cases or options.split or "train", options.workers, unsafe=options.unsafe
+    )
     print(tables.as_json(rows) if options.json else tables.standings(rows, problem.objective))
     return 0 if all(row.evaluation.score is not None for row in rows) else 1
 
@@ -193,7 +204,7 @@ def _verify(options: argparse.Namespace) -> int:
         problem = runs.problem_of(folder, journal)
         secret = folder.secret(journal.header)
         print("judging on the sealed cases ...", file=sys.stderr)
-        with LocalExecutor(problem, options.workers or default_workers()) as executor:
+        with LocalExecutor(problem, options.workers or default_workers(), unsafe=options.unsafe) as executor:
             result = verify(problem, journal, executor, secret)
         record = proof.record(folder, journal, problem, result)
         folder.keep(folder.best, record["policy"])
@@ -250,6 +261,23 @@ def _new(options: argparse.Namespace) -> int:
     return 0
 
 
+def _check(options: argparse.Namespace) -> int:
+    import random
+    import time
+
+    from evolve import catalog, conformance
+    from evolve.report import check, tables
+
+    def tell(name: str) -> None:
+        if sys.stderr.isatty():
+            print(f"\r\x1b[Kchecking {name} ...", end="", file=sys.stderr, flush=True)
+
+    found = conformance.audit(catalog.load(options.problem), random.Random(0), time.monotonic, tell)
+    print("\r\x1b[K" if sys.stderr.isatty() else "", end="", file=sys.stderr, flush=True)
+    print(tables.as_json(found) if options.json else check.describe(found))
+    return 0 if found.passed else 1
+
+
 def _doctor(options: argparse.Namespace) -> int:
     from evolve.report import doctor, tables
 
@@ -268,6 +296,7 @@ _COMMANDS = {
     "log": _log,
     "diff": _diff,
     "new": _new,
+    "check": _check,
     "doctor": _doctor,
 }
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from evolve.database import ADVICE, JournalError
 
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True, slots=True)

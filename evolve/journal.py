@@ -26,7 +26,7 @@ _SCHEMA = (
     """CREATE TABLE evaluations (
     number INTEGER NOT NULL REFERENCES proposals, cases TEXT NOT NULL, verdict TEXT NOT NULL, score REAL,
     feedback TEXT NOT NULL, cpu_seconds REAL NOT NULL, calls INTEGER NOT NULL, confirmed INTEGER NOT NULL,
-    run_seconds REAL NOT NULL, results TEXT NOT NULL, PRIMARY KEY (number, cases))""",
+    layers TEXT NOT NULL, run_seconds REAL NOT NULL, results TEXT NOT NULL, PRIMARY KEY (number, cases))""",
     "CREATE INDEX by_score ON evaluations (cases, score, number, verdict, run_seconds)",
     "CREATE TABLE sealed_uses (at TEXT NOT NULL, number INTEGER NOT NULL, policies INTEGER NOT NULL)",
     "CREATE TABLE faults (at TEXT NOT NULL, turns INTEGER NOT NULL, message TEXT NOT NULL)",
@@ -37,7 +37,7 @@ _PROPOSAL = (
     "output_tokens, dollars, outcome, message FROM proposals WHERE number = ?"
 )
 _EVALUATION = (
-    "SELECT verdict, score, feedback, cpu_seconds, calls, confirmed, results FROM evaluations "
+    "SELECT verdict, score, feedback, cpu_seconds, calls, confirmed, layers, results FROM evaluations "
     "WHERE number = ? AND cases = ?"
 )
 
@@ -136,7 +136,7 @@ class Journal:
     def record(self, number: int, evaluation: Evaluation, run_seconds: float, cases: str = "train") -> None:
         """Keeps an evaluation, before anyone is told; one that is there already stays as it is."""
         self._write(
-            "INSERT OR IGNORE INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR IGNORE INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             number,
             cases,
             evaluation.verdict,
@@ -145,6 +145,7 @@ class Journal:
             evaluation.cpu_seconds,
             evaluation.calls,
             evaluation.confirmed,
+            " ".join(evaluation.layers),
             run_seconds,
             rows.packed(evaluation.cases),
         )
@@ -223,6 +224,11 @@ class Journal:
         )
         with self._explained():
             return {Verdict(verdict): number for verdict, number in found}
+
+    def layers(self) -> dict[str, int]:
+        """Returns how many evaluations were made behind which walls, the most frequent first."""
+        found = self._all("SELECT layers, count(*) FROM evaluations GROUP BY layers ORDER BY count(*) DESC")
+        return {str(layers): number for layers, number in found}
 
     def outcomes(self) -> dict[str, int]:
         """Returns how many turns ended without a policy, by outcome, the most frequent first."""

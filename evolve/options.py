@@ -48,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
     for reader in (verify, show, log, diff):
         reader.add_argument("run", type=Path, metavar="RUN", help="a run's folder")
     _add_workers(verify)
+    _add_unsafe(verify)
     log.add_argument("--all", action="store_true", help="every candidate instead of the line from reference to best")
     show.add_argument("id", nargs="?", type=int, metavar="ID", help="a candidate's number (default: the run itself)")
     show.add_argument("--prompt", action="store_true", help="what the model was asked that wrote the candidate")
@@ -55,6 +56,10 @@ def parser() -> argparse.ArgumentParser:
     diff.add_argument("other", nargs="?", type=int, metavar="ID", help="a later one (default: against the reference)")
     new = command("new", "write a problem of your own that runs at once", table=False)
     new.add_argument("name", metavar="NAME", help="name of the problem, such as cache_eviction")
+    check = command("check", "audit a problem: are its rules tight, its cases sound, its scores repeatable?")
+    check.add_argument(
+        "problem", metavar="PROBLEM", help="a name from `evolve problems`, a .py file, or a folder with a problem.py"
+    )
     command("doctor", "check the sandbox, the machine and the versions")
     return whole
 
@@ -68,6 +73,7 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     )
     run.add_argument("--seed", type=int, metavar="S", help="seed of the search (default 0)")
     _add_workers(run)
+    _add_unsafe(run)
     run.add_argument("--out", type=Path, metavar="DIR", help="the run's folder (default: a new one in runs/)")
     _add_budget(
         run.add_argument_group("budget", "What a run may use over all sittings; the first that is spent ends it.")
@@ -148,6 +154,15 @@ def _add_score(score: argparse.ArgumentParser) -> None:
         "--cases", type=_no_split, metavar="NAME_OR_FILE", help="a named case set, or a file in a public format"
     )
     _add_workers(score)
+    _add_unsafe(score)
+
+
+def _add_unsafe(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--unsafe",
+        action="store_true",
+        help="judge even where the sandbox does not stand, and mark every score: only for policies you have read",
+    )
 
 
 def _add_workers(command: argparse.ArgumentParser) -> None:

@@ -34,7 +34,7 @@ def _of(name: str) -> Overview:
     problem = catalog.load(name)
     cases = split_cases(problem, "train")
     baselines = problem.baselines()
-    with Sandbox(problem.imports) as sandbox:
+    with Sandbox(problem.imports, unsafe=True) as sandbox:  # baselines are as trusted as the problem itself
         judge = Judge(cases, sandbox)
         start = time.perf_counter()
         judge.reference()

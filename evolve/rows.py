@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from evolve.types import CaseResult, Evaluation, Miss, Outcome, Proposal, Usage, Verdict
+from evolve.types import CaseResult, Evaluation, Layer, Miss, Outcome, Proposal, Usage, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +47,17 @@ def unpacked(text: str) -> tuple[CaseResult, ...]:
 
 
 def evaluation(row: tuple[Any, ...]) -> Evaluation:
-    """Returns the evaluation in a row of verdict, score, feedback, cpu_seconds, calls, confirmed and results."""
-    verdict, score, feedback, cpu_seconds, calls, confirmed, results = row
-    score = None if score is None else float(score)
+    """Returns the evaluation in a row of the columns that are taken apart here."""
+    verdict, score, feedback, cpu_seconds, calls, confirmed, layers, results = row
     return Evaluation(
-        Verdict(verdict), score, unpacked(results), str(feedback), float(cpu_seconds), int(calls), bool(confirmed)
+        verdict=Verdict(verdict),
+        score=None if score is None else float(score),
+        cases=unpacked(results),
+        feedback=str(feedback),
+        cpu_seconds=float(cpu_seconds),
+        calls=int(calls),
+        confirmed=bool(confirmed),
+        layers=tuple(map(Layer, layers.split())),
     )
 
 

@@ -13,7 +13,9 @@ from evolve.types import EvolveError
 MAX_SOURCE_BYTES = 1 << 20
 
 
-def score(problem: Problem, policies: Sequence[str], cases: str, workers: int | None = None) -> list[Standing]:
+def score(
+    problem: Problem, policies: Sequence[str], cases: str, workers: int | None = None, *, unsafe: bool = False
+) -> list[Standing]:
     """Returns how each policy does on the cases; without policies, how the baselines do.
 
     Raises:
@@ -22,7 +24,9 @@ def score(problem: Problem, policies: Sequence[str], cases: str, workers: int | 
     known = {baseline.name: baseline.source for baseline in problem.baselines()}
     sources = {name: known[name] if name in known else _read(name, known) for name in policies or known}
     case_set = cases_of(problem, cases)
-    with LocalExecutor(problem, min(len(sources), default_workers()) if workers is None else workers) as executor:
+    with LocalExecutor(
+        problem, min(len(sources), default_workers()) if workers is None else workers, unsafe=unsafe
+    ) as executor:
         futures = [executor.submit(Task(source, 0.0, cases)) for source in sources.values()]
         return standings(problem, case_set, list(sources), [future.result() for future in futures])
 

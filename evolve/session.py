@@ -68,6 +68,7 @@ def search(
     cases: str = "train",
     seed: int | None = None,
     workers: int | None = None,
+    unsafe: bool = False,
     begun: Callable[[], None] = lambda: None,
     report: Callable[[Progress], None] = lambda _: None,
     waiting: Callable[[str], None] = lambda _: None,
@@ -76,8 +77,9 @@ def search(
 ) -> Sitting:
     """Begins or resumes the run in ``out`` and searches within ``limit``.
 
-    ``cases`` names what the search sees: the train split, a case set or a file.  ``begun`` hears that the
-    folder is ours, ``waiting`` what a model keeps us waiting for.  The best is chosen on the validation
+    ``cases`` names what the search sees: the train split, a case set or a file.  ``unsafe`` does without a
+    sandbox that stands.  ``begun`` hears that the folder is ours, ``waiting`` what a model keeps us waiting
+    for.  The best is chosen on the validation
     split among the finalists, which ``choosing`` announces (of a search on other cases than train it is
     the one that leads there); its source is left in ``best.py``.
 
@@ -93,7 +95,7 @@ def search(
         with _noting_faults(journal):
             arms = writing.arms(problem, cases_of(problem, cases))
             with (
-                LocalExecutor(problem, default_workers() if workers is None else workers) as executor,
+                LocalExecutor(problem, default_workers() if workers is None else workers, unsafe=unsafe) as executor,
                 _accounted(
                     writing.open(out, journal.header.seed, lambda: budget.seconds_to_go, waiting), journal.ledger
                 ) as writers,

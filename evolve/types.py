@@ -2,7 +2,7 @@
 
 import enum
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 
@@ -15,6 +15,27 @@ class Verdict(enum.StrEnum):
     TIMED_OUT = "TIMED_OUT"
     OUT_OF_MEMORY = "OUT_OF_MEMORY"
     FORBIDDEN = "FORBIDDEN"  # the policy tried something that the sandbox denies
+
+
+class Layer(enum.StrEnum):
+    """A wall between a policy and the machine; `evolve doctor` says which stand on this one."""
+
+    ENVIRONMENT = "environment"  # variables of our own making instead of the judge's
+    LIMITS = "limits"  # what the kernel lets a process use: CPU, memory, files, processes
+    SECCOMP = "seccomp"  # an allow-list of system calls
+    USER = "user"  # not root: nobody, where the judge is root
+    CAPABILITIES = "capabilities"  # none of the powers that root is made of
+    LANDLOCK = "landlock"  # no files, no network, no signals to processes outside
+    NAMESPACES = "namespaces"  # an empty, read-only root, and no other processes or networks to be seen
+
+
+MINIMUM = frozenset({Layer.ENVIRONMENT, Layer.LIMITS, Layer.SECCOMP, Layer.USER})
+"""What must stand before a policy that nobody has read is run."""
+
+
+def unsafe(layers: Collection[Layer]) -> bool:
+    """Says whether walls that stood are known, and the minimum is not among them."""
+    return bool(layers) and not set(layers) >= MINIMUM
 
 
 class Outcome(enum.StrEnum):
@@ -127,6 +148,7 @@ class Evaluation:
     for a failure, otherwise the problem's notes on the worst cases.  ``cpu_seconds`` is what the
     kernel charged to the policy's sandbox; ``calls`` counts the questions it was asked.
     ``confirmed`` says that a second run, one child per case in another order, decided the same.
+    ``layers`` are the walls that stood around the policy.
     """
 
     verdict: Verdict
@@ -136,10 +158,16 @@ class Evaluation:
     cpu_seconds: float = 0.0
     calls: int = 0
     confirmed: bool = False
+    layers: tuple[Layer, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.score is None) == (self.verdict is Verdict.OK):
             raise ValueError(f"an evaluation has a score exactly when it is OK; got {self.verdict} with {self.score}")
+
+    @property
+    def unsafe(self) -> bool:
+        """Says whether the sandbox was known to lack a wall of the minimum, so that the score may be forged."""
+        return unsafe(self.layers)
 
     @property
     def rank(self) -> tuple[bool, float]:
@@ -177,6 +205,10 @@ class Limits:
     ``case_cpu_seconds`` bounds the mean over the cases: set it where a policy gains by computing longer, for
     the sealed split has more cases than train.  Only validation and the sealed split allow all of it, other
     cases half: a search presses against every limit, and what it finds must also pass on a slower day.
+
+    ``step_seconds`` is no limit of the policy but of the simulator: the longest it may take between a
+    decision and its next question, or for its words of feedback.  If it takes longer the decision is INVALID,
+    for it has driven the simulator into a bug.
     """
 
     cpu_seconds: float = 10.0
@@ -184,6 +216,7 @@ class Limits:
     call_seconds: float = 5.0
     memory_mib: int = 512
     case_cpu_seconds: float = math.inf
+    step_seconds: float = 10.0
 
     def __post_init__(self) -> None:
         for name in self.__dataclass_fields__:

@@ -7,12 +7,24 @@ from importlib.metadata import PackageNotFoundError, version
 
 from evolve.models.keys import load_env
 from evolve.report import tables
-from evolve.sandbox import Sandbox, SandboxError, selftest
+from evolve.sandbox import Sandbox, SandboxError, advice, kernel, selftest
 from evolve.text import brief
+from evolve.types import MINIMUM, Layer
 
 _PACKAGES = ("evolve", "numpy", "optuna", "msgpack")
 _FOR_MODELS = ("litellm", "openai")
 _KEY = "_API_KEY"
+
+
+@dataclass(frozen=True, slots=True)
+class Wall:
+    """A layer of the sandbox: whether it stands here, and if not, why and how to get it."""
+
+    layer: Layer
+    stands: bool
+    needed: bool
+    why_not: str = ""
+    how: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +34,8 @@ class Health:
     sound: bool
     machine: str
     versions: dict[str, str]
-    unprivileged: bool
-    findings: tuple[selftest.Finding, ...]
+    walls: tuple[Wall, ...] = ()
+    findings: tuple[selftest.Finding, ...] = ()
     problem: str = ""
     keys: tuple[str, ...] = ()  # names of the variables that hold keys of providers
 
@@ -36,13 +48,20 @@ def examine() -> Health:
     load_env()
     keys = tuple(sorted(name for name, value in os.environ.items() if name.endswith(_KEY) and value.strip()))
     try:
-        with Sandbox() as sandbox:
+        with Sandbox(unsafe=True) as sandbox:  # the attacks are ours
             findings = tuple(selftest.attack_all(sandbox))
-            unprivileged = sandbox.unprivileged
+            walls = tuple(_wall(layer, sandbox) for layer in Layer)
     except SandboxError as error:
-        return Health(False, machine, versions, False, (), str(error), keys)
-    sound = unprivileged and all(finding.stopped for finding in findings)
-    return Health(sound, machine, versions, unprivileged, findings, keys=keys)
+        return Health(False, machine, versions, problem=str(error), keys=keys)
+    sound = all(wall.stands for wall in walls if wall.needed) and all(finding.stopped for finding in findings)
+    return Health(sound, machine, versions, walls, findings, keys=keys)
+
+
+def _wall(layer: Layer, sandbox: Sandbox) -> Wall:
+    needed = layer in MINIMUM
+    if layer in sandbox.layers:
+        return Wall(layer, True, needed)
+    return Wall(layer, False, needed, sandbox.missing[layer], advice.how_to_get(layer))
 
 
 def _version(name: str) -> str:
@@ -62,11 +81,39 @@ def describe(health: Health) -> str:
     ]
     if health.problem:
         return "\n".join([*lines, f"sandbox   missing: {health.problem}"])
+    return "\n".join([*lines, "", _walls(health), "", _attacks(health), "", *_verdict(health)])
+
+
+def _walls(health: Health) -> str:
+    rows = [
+        ("stands" if wall.stands else "MISSING" if wall.needed else "missing", _name(wall.layer), _about(wall))
+        for wall in health.walls
+    ]
+    return tables.table(("", "layer", "what it does"), rows, left=3)
+
+
+def _name(layer: Layer) -> str:
+    return f"{layer} {kernel.landlock_version()}" if layer is Layer.LANDLOCK and kernel.landlock_version() else layer
+
+
+def _about(wall: Wall) -> str:
+    return advice.ABOUT[wall.layer] + ("" if wall.stands else f"; not here: {brief(wall.why_not, 100)}")
+
+
+def _attacks(health: Health) -> str:
     rows = [("stopped" if f.stopped else "NOT STOPPED", f.name, f.layer, brief(f.detail, 70)) for f in health.findings]
-    lines += ["", tables.table(("", "a policy tries to", "stopped by", "what came of it"), rows, left=4), ""]
-    privileges = "an ordinary user" if health.unprivileged else "ROOT: the sandbox could not drop it"
-    lines.append(f"policies run as {privileges}")
-    lines.append(
-        "the sandbox stands" if health.sound else "the sandbox does NOT stand: do not judge policies you have not read"
-    )
-    return "\n".join(lines)
+    return tables.table(("", "a policy tries to", "stopped by", "what came of it"), rows, left=4)
+
+
+def _verdict(health: Health) -> list[str]:
+    lacking = [wall for wall in health.walls if not wall.stands]
+    hints = [f"to get {wall.layer}: {wall.how}" for wall in lacking]
+    if not health.sound:
+        return [
+            *hints,
+            "the sandbox does NOT stand: policies are judged with --unsafe only; with Docker it stands anywhere:",
+            f"  {advice.DOCKER}",
+        ]
+    if lacking:
+        return [*hints, "the sandbox stands: what is missing above is a second wall behind one that holds"]
+    return ["the sandbox stands, with every layer there is"]

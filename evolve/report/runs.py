@@ -17,7 +17,7 @@ from evolve.report import tables
 from evolve.report.diffs import unified
 from evolve.rows import Entry
 from evolve.text import brief, inert
-from evolve.types import Candidate, EvolveError, Miss, Proposal, Usage
+from evolve.types import Candidate, EvolveError, Layer, Miss, Proposal, Usage, unsafe
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ class Summary:
     dollars: float  # of those of them whose price is known
     unheard: int  # questions whose answers were never seen
     most: Usage  # of all questions, the unheard ones with the most that they can have used
+    layers: dict[str, int]  # evaluations, on whatever cases, by the walls that stood
     fault: str  # what stopped the last sitting, if a fault did
 
     @property
@@ -100,6 +101,7 @@ def summary(folder: RunFolder, journal: Journal, best: int | None = None) -> Sum
         dollars=journal.ledger.paid()[1],
         unheard=journal.ledger.unheard(),
         most=journal.ledger.used(),
+        layers=journal.layers(),
         fault=journal.last_fault(),
     )
 
@@ -116,6 +118,7 @@ def describe(run: Summary) -> str:
         *([f"unused    {_unused(run)}"] if run.outcomes else []),
         f"cost      {cost(run)}",
         f"sealed    {_sealed(run)}",
+        *[f"sandbox   {text}" for text in sandbox(run)],
         *([f"stopped   {brief(run.fault, 300)}"] if run.fault else []),
     ]
     if run.best is not None:
@@ -158,6 +161,15 @@ def _scores(run: Summary) -> str:
 def _sealed(run: Summary) -> str:
     used = f"used {_count(run.sealed_uses, 'time')}" if run.sealed_uses else "never used"
     return f"{used}; the secret's SHA-256 is {run.header.secret_hash[:16]}..."
+
+
+def sandbox(run: Summary) -> list[str]:
+    """Returns a line on each set of walls that evaluations were made behind, where it is known."""
+    return [
+        f"{', '.join(layers)} ({_count(number, 'evaluation')}){f'; {tables.UNSAFE}' if unsafe(layers) else ''}"
+        for names, number in run.layers.items()
+        if (layers := [Layer(name) for name in names.split()])
+    ]
 
 
 def _next(run: str) -> list[str]:
@@ -233,8 +245,9 @@ def describe_candidate(found: Candidate) -> str:
     lines = [
         f"#{found.number} by {_author(proposal)}{_from(proposal.parents)}",
         f"why       {brief(proposal.rationale, 400) or '-'}",
-        f"verdict   {evaluation.verdict}{score}{confirmed}",
+        f"verdict   {tables.verdict(evaluation)}{score}{confirmed}",
         f"cost      {_count(evaluation.calls, 'call')}, {evaluation.cpu_seconds:.3f} s of CPU in the sandbox",
+        f"sandbox   {', '.join(evaluation.layers) or '-'}",
         *_spent(proposal),
     ]
     lines += [f"feedback  {line}" for line in inert(evaluation.feedback).splitlines()]

@@ -9,7 +9,9 @@ from typing import Any
 from evolve.standings import Standing
 from evolve.statistics import Interval
 from evolve.text import brief
-from evolve.types import Usage
+from evolve.types import Evaluation, Usage
+
+UNSAFE = "UNSAFE: judged with --unsafe on a machine where the sandbox does not stand; such a score may be forged"
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
@@ -91,19 +93,25 @@ def standings(rows: Sequence[Standing], objective: str) -> str:
     failed = [
         f"{brief(row.name, 60)}: {brief(row.evaluation.feedback, 300)}" for row in rows if row.evaluation.score is None
     ]
-    return "\n".join([table(headings, body, left=2), *failed])
+    marks = [UNSAFE] if any(row.evaluation.unsafe for row in rows) else []
+    return "\n".join([table(headings, body, left=2), *failed, *marks])
 
 
 def _standing(row: Standing) -> tuple[str, ...]:
     return (
         brief(row.name, 60),
-        str(row.evaluation.verdict),
+        verdict(row.evaluation),
         number(row.evaluation.score),
         interval(row.interval),
         natural(row.mean),
         share(row.gap),
         number(row.evaluation.cpu_seconds),
     )
+
+
+def verdict(evaluation: Evaluation) -> str:
+    """Returns a verdict, marked where the sandbox did not stand."""
+    return f"{evaluation.verdict}, UNSAFE" if evaluation.unsafe else str(evaluation.verdict)
 
 
 def _figures(summary: Mapping[str, float], names: Sequence[str]) -> list[str]:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from evolve.sandbox import failure, host, wire
+from evolve.sandbox import failure, host, kernel, wire
 from evolve.sandbox.failure import Ending, PolicyFailure, SandboxError
 from evolve.types import Limits, Verdict
 
@@ -32,7 +32,7 @@ class Child:
 
     def __init__(self, sandbox: "Sandbox", limits: Limits) -> None:
         self._sandbox, self._watchdog, self._limits = sandbox, sandbox.watchdog, limits
-        self._output = os.memfd_create("output", os.MFD_CLOEXEC)
+        self._output = kernel.memfd_create("output")
         self._requests, self._replies, self._pidfd = -1, -1, -1
         self._ending: Ending | None = None
         self._killed_for = ""
@@ -121,7 +121,7 @@ class Child:
         """Kills the child at once; ``why`` is what its verdict, TIMED_OUT, will say."""
         self._killed_for = self._killed_for or why
         with contextlib.suppress(ProcessLookupError):  # it has ended by itself
-            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+            kernel.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
     def _start(self, frame: bytes) -> bool:
         """Forks the child; returns whether the frame, if the pipe can hold it, awaits it there already."""

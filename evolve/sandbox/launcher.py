@@ -1,11 +1,12 @@
-"""Starts a zygote and has it fork children; the judge's end of their control socket."""
+"""Starts a guard and its zygote and has that fork children; the judge's end of their control socket."""
 
 import os
+import platform
 import socket
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import astuple
 from pathlib import Path
 from types import TracebackType
@@ -13,11 +14,11 @@ from typing import Any, Self
 
 import msgpack
 
-from evolve.sandbox import seccomp, zygote
+from evolve.sandbox import advice, kernel, zygote
 from evolve.sandbox.child import Child
 from evolve.sandbox.failure import SandboxError
 from evolve.sandbox.watchdog import Watchdog
-from evolve.types import Limits
+from evolve.types import MINIMUM, Layer, Limits
 
 ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
@@ -30,8 +31,8 @@ ENVIRONMENT = {
 """All that a zygote, and so a policy, finds in its environment."""
 
 _BOOT = (
-    "import sys; control, imports, *paths = sys.argv[1:]; sys.path[:0] = paths; "
-    "from evolve.sandbox import zygote; zygote.main(int(control), imports.split())"
+    "import sys; control, judge, layers, imports, *paths = sys.argv[1:]; sys.path[:0] = paths; "
+    "from evolve.sandbox import guard; guard.main(int(control), int(judge), layers, imports)"
 )
 _PATIENCE_SECONDS = 60.0
 """How long a zygote may take to start, to fork or to reap before it is taken for dead."""
@@ -40,30 +41,39 @@ _PATIENCE_SECONDS = 60.0
 class Sandbox:
     """A zygote and the children it forks, one at a time.
 
-    ``unprivileged`` says that children run without root's privileges.
+    Of ``layers`` those are put up that the machine allows: ``layers`` says which stand, ``missing`` why the others
+    do not.  ``unsafe`` does without the minimum: whoever asks for that vouches for every policy.
 
     Raises:
-        SandboxError: this machine cannot sandbox, or a module of ``extra_imports`` cannot be imported.
+        SandboxError: this machine cannot sandbox, the minimum does not stand, or a module of ``extra_imports``
+            cannot be imported.
     """
 
-    def __init__(self, extra_imports: tuple[str, ...] = ()) -> None:
-        if not seccomp.supported():
-            raise SandboxError(
-                "the sandbox needs Linux on x86-64 (system-call filters); on other machines run evolve in "
-                "a Linux virtual machine or container"
-            )
+    def __init__(
+        self, extra_imports: tuple[str, ...] = (), *, layers: Collection[Layer] = tuple(Layer), unsafe: bool = False
+    ) -> None:
+        if platform.system() != "Linux":
+            raise SandboxError(advice.another_system(platform.system()))
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control.settimeout(_PATIENCE_SECONDS)
-        self._errors = os.memfd_create("errors", os.MFD_CLOEXEC)
+        self._errors = kernel.memfd_create("errors")
         self._number = 0
         self.nonces = _nonces()
-        self._process = _start_zygote(theirs, self._errors, extra_imports)
+        self._process = _start_guard(theirs, self._errors, extra_imports, layers)
         self.watchdog = Watchdog()
         try:
-            _, self.zygote_pid, self.unprivileged = self._receive()[0]
-        except SandboxError:
+            self.zygote_pid, self.layers, self.missing = self._begin()
+            if not unsafe and not self.layers >= MINIMUM:
+                raise SandboxError(advice.below_the_minimum(self.missing))
+        except BaseException:
             self.close()
             raise
+
+    def _begin(self) -> tuple[int, frozenset[Layer], dict[Layer, str]]:
+        """Waits for the zygote; returns its number, what stands and what does not."""
+        (_, pid), _ = self._next("forked")
+        (_, standing, missing), _ = self._next("ready")
+        return pid, frozenset(map(Layer, standing)), {Layer(name): why for name, why in missing.items()}
 
     def start(self, source: str, seeds: Sequence[int] = (), limits: Limits | None = None) -> Child:
         """Returns a locked child that has loaded a policy; ``seeds[case]`` seeds what a case draws.
@@ -80,10 +90,17 @@ class Sandbox:
             raise
         return child
 
-    def fork_and_exit(self) -> None:
-        """Forks a child that ends at once and reaps it: what the price of a sandbox is compared with."""
-        os.close(self.fork([], Limits(), zygote.FORK_ONLY))
-        self.wait()
+    def fork_and_exit(self, *, locked: bool = False) -> float:
+        """Forks a child that ends at once, or once it is locked, and reaps it; returns its CPU seconds.
+
+        What the price of a sandbox is compared with.
+        """
+        null = os.open(os.devnull, os.O_RDWR)
+        try:
+            os.close(self.fork([null] * 3, Limits(), zygote.FORK_AND_LOCK if locked else zygote.FORK_ONLY))
+        finally:
+            os.close(null)
+        return self.wait()[1]
 
     def fork(self, descriptors: Sequence[int], limits: Limits, what: str = zygote.FORK) -> int:
         """Has the zygote fork; returns the child's pidfd.
@@ -128,9 +145,13 @@ class Sandbox:
 
     def _expect(self, kind: str) -> tuple[list[Any], list[int]]:
         """Receives a message about the present child; drops those about one that an exception left behind."""
+        return self._next(kind, self._number)
+
+    def _next(self, *beginning: Any) -> tuple[list[Any], list[int]]:
+        """Receives messages until one begins like that."""
         while True:
             message, descriptors = self._receive()
-            if message[:2] == [kind, self._number]:
+            if message[: len(beginning)] == list(beginning):
                 return message, descriptors
             for descriptor in descriptors:
                 os.close(descriptor)
@@ -159,13 +180,15 @@ def _nonces() -> Iterator[int]:
         yield from struct.unpack("<512Q", os.urandom(4096))
 
 
-def _start_zygote(control: socket.socket, errors: int, extra_imports: tuple[str, ...]) -> subprocess.Popen[bytes]:
+def _start_guard(
+    control: socket.socket, errors: int, extra_imports: tuple[str, ...], layers: Collection[Layer]
+) -> subprocess.Popen[bytes]:
     paths = [str(Path(entry).resolve()) for entry in sys.path if entry]
-    arguments = [str(control.fileno()), " ".join(extra_imports), *paths]
+    arguments = [str(control.fileno()), str(os.getpid()), " ".join(layers), " ".join(extra_imports), *paths]
     try:
         return subprocess.Popen(
             [sys.executable, "-s", "-P", "-B", "-c", _BOOT, *arguments],
-            env=ENVIRONMENT,
+            env=ENVIRONMENT if Layer.ENVIRONMENT in layers else {**os.environ, **ENVIRONMENT},
             cwd="/",
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -2,105 +2,124 @@
 
 Memory, clocks, its own descriptors and exit: that is all a policy needs once its libraries are
 loaded.  Opening files, sockets, processes, signals and new executable memory are not on the list, so
-no root, namespace or Landlock is needed for the wall to stand.  x86-64 only for now.
-Sources: seccomp(2), Linux ``asm/unistd_64.h``, ``linux/audit.h``, ``linux/bpf_common.h``.
+no root, namespace or Landlock is needed for the wall to stand.
+Sources: seccomp(2), Linux ``asm/unistd_64.h``, ``asm-generic/unistd.h``, ``linux/audit.h``, ``linux/bpf_common.h``.
 """
 
 import errno
 import platform
 import struct
+from collections.abc import Mapping
+
+from evolve.sandbox import kernel
 
 KILL_PROCESS, ERRNO, ALLOW = 0x8000_0000, 0x0005_0000, 0x7FFF_0000
-AUDIT_ARCH_X86_64 = 0xC000_003E
+AUDIT = {"x86_64": 0xC000_003E, "aarch64": 0xC000_00B7}
+"""What the kernel calls a processor; the order is that of the columns below."""
+
 X32_BIT = 0x4000_0000
 PROT_EXEC = 4
 
-ALLOWED = {
-    "read": 0,
-    "write": 1,
-    "close": 3,
-    "fstat": 5,
-    "poll": 7,
-    "lseek": 8,
-    "munmap": 11,
-    "brk": 12,
-    "rt_sigaction": 13,
-    "rt_sigprocmask": 14,
-    "rt_sigreturn": 15,
-    "pread64": 17,
-    "readv": 19,
-    "writev": 20,
-    "select": 23,
-    "sched_yield": 24,
-    "mremap": 25,
-    "madvise": 28,
-    "dup": 32,
-    "nanosleep": 35,
-    "getpid": 39,
-    "exit": 60,
-    "uname": 63,
-    "getcwd": 79,
-    "gettimeofday": 96,
-    "getrlimit": 97,
-    "getrusage": 98,
-    "sysinfo": 99,
-    "times": 100,
-    "getuid": 102,
-    "getgid": 104,
-    "geteuid": 107,
-    "getegid": 108,
-    "getppid": 110,
-    "sigaltstack": 131,
-    "gettid": 186,
-    "time": 201,
-    "futex": 202,
-    "sched_getaffinity": 204,
-    "restart_syscall": 219,
-    "clock_gettime": 228,
-    "clock_getres": 229,
-    "clock_nanosleep": 230,
-    "exit_group": 231,
-    "pselect6": 270,
-    "ppoll": 271,
-    "set_robust_list": 273,
-    "getcpu": 309,
-    "getrandom": 318,
-    "membarrier": 324,
-    "rseq": 334,
+Calls = Mapping[str, tuple[int | None, int | None]]
+"""Numbers of system calls on x86-64 and on aarch64, which lacks some."""
+
+ALLOWED: Calls = {
+    "read": (0, 63),
+    "write": (1, 64),
+    "close": (3, 57),
+    "fstat": (5, 80),
+    "poll": (7, None),
+    "lseek": (8, 62),
+    "munmap": (11, 215),
+    "brk": (12, 214),
+    "rt_sigaction": (13, 134),
+    "rt_sigprocmask": (14, 135),
+    "rt_sigreturn": (15, 139),
+    "pread64": (17, 67),
+    "readv": (19, 65),
+    "writev": (20, 66),
+    "select": (23, None),
+    "sched_yield": (24, 124),
+    "mremap": (25, 216),
+    "madvise": (28, 233),
+    "dup": (32, 23),
+    "nanosleep": (35, 101),
+    "getpid": (39, 172),
+    "exit": (60, 93),
+    "uname": (63, 160),
+    "getcwd": (79, 17),
+    "gettimeofday": (96, 169),
+    "getrlimit": (97, 163),
+    "getrusage": (98, 165),
+    "sysinfo": (99, 179),
+    "times": (100, 153),
+    "getuid": (102, 174),
+    "getgid": (104, 176),
+    "geteuid": (107, 175),
+    "getegid": (108, 177),
+    "getppid": (110, 173),
+    "sigaltstack": (131, 132),
+    "gettid": (186, 178),
+    "time": (201, None),
+    "futex": (202, 98),
+    "sched_getaffinity": (204, 123),
+    "restart_syscall": (219, 128),
+    "clock_gettime": (228, 113),
+    "clock_getres": (229, 114),
+    "clock_nanosleep": (230, 115),
+    "exit_group": (231, 94),
+    "pselect6": (270, 72),
+    "ppoll": (271, 73),
+    "set_robust_list": (273, 99),
+    "getcpu": (309, 168),
+    "getrandom": (318, 278),
+    "rseq": (334, 293),
 }
 """Harmless with any arguments."""
 
-NOT_EXECUTABLE = {"mmap": 9, "mprotect": 10}
+NOT_EXECUTABLE: Calls = {"mmap": (9, 222), "mprotect": (10, 226)}
 """Allowed unless they ask for executable memory."""
 
-HOSTILE = {"ptrace": 101, "process_vm_readv": 310, "process_vm_writev": 311}
+HOSTILE: Calls = {"ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271)}
 """What no policy calls by accident: the process is killed.  Everything else unnamed fails with EPERM."""
 
-NO_SUCH_CALL = {"clone3": 435}
+NO_SUCH_CALL: Calls = {"clone3": (435, 435)}
 """Answered with ENOSYS, so that libraries fall back to a call that is denied with EPERM."""
 
 _LOAD, _JUMP_EQUAL, _JUMP_AT_LEAST, _JUMP_ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _OFFSET_NUMBER, _OFFSET_ARCH, _OFFSET_ARGUMENT_2 = 0, 4, 16 + 2 * 8
 
 
-def supported() -> bool:
-    """Says whether the tables here fit this machine."""
-    return platform.system() == "Linux" and platform.machine() == "x86_64"
+def missing(processor: str | None = None) -> str:
+    """Returns why no filter can be put up on this machine, or nothing if one can."""
+    processor = processor or platform.machine()
+    if processor not in AUDIT:
+        return f"there is no table of system calls for {processor}, only for {' and '.join(AUDIT)}"
+    return "" if kernel.knows_filters() else "the kernel, or what it runs in, takes no system-call filters"
 
 
-def program() -> bytes:
-    """Returns the filter as an array of ``struct sock_filter`` (8 bytes each)."""
+def numbers(calls: Calls, processor: str | None = None) -> dict[str, int]:
+    """Returns the numbers of calls on a processor, by default this one, without those it lacks."""
+    column = list(AUDIT).index(processor or platform.machine())
+    return {name: number for name, row in calls.items() if (number := row[column]) is not None}
+
+
+def program(processor: str | None = None) -> bytes:
+    """Returns the filter for a processor, by default this one: an array of ``struct sock_filter`` (8 bytes each)."""
+    processor = processor or platform.machine()
     code = [(_LOAD, 0, 0, _OFFSET_ARCH)]
-    code += _unless(_JUMP_EQUAL, AUDIT_ARCH_X86_64, KILL_PROCESS)
+    code += _unless(_JUMP_EQUAL, AUDIT[processor], KILL_PROCESS)
     code += [(_LOAD, 0, 0, _OFFSET_NUMBER)]
-    code += _when(_JUMP_AT_LEAST, X32_BIT, KILL_PROCESS)
-    for number in ALLOWED.values():
-        code += _when(_JUMP_EQUAL, number, ALLOW)
-    for number in HOSTILE.values():
-        code += _when(_JUMP_EQUAL, number, KILL_PROCESS)
-    for number in NO_SUCH_CALL.values():
-        code += _when(_JUMP_EQUAL, number, ERRNO | errno.ENOSYS)
-    code += _memory_calls()
+    if processor == "x86_64":  # it has a second table in the same architecture
+        code += _when(_JUMP_AT_LEAST, X32_BIT, KILL_PROCESS)
+    for calls, action in (
+        (ALLOWED, ALLOW),
+        (HOSTILE, KILL_PROCESS),
+        (NO_SUCH_CALL, ERRNO | errno.ENOSYS),
+    ):
+        for number in numbers(calls, processor).values():
+            code += _when(_JUMP_EQUAL, number, action)
+    code += _memory_calls(*numbers(NOT_EXECUTABLE, processor).values())
     code += [(_RETURN, 0, 0, ERRNO | errno.EPERM)]
     return b"".join(struct.pack("<HBBI", *instruction) for instruction in code)
 
@@ -116,12 +135,11 @@ def _unless(jump: int, value: int, action: int) -> _Instructions:
     return [(jump, 1, 0, value), (_RETURN, 0, 0, action)]
 
 
-def _memory_calls() -> _Instructions:
+def _memory_calls(first: int, second: int) -> _Instructions:
     """The accumulator holds the call's number; the third argument of both calls is ``prot``."""
     body = [
         (_LOAD, 0, 0, _OFFSET_ARGUMENT_2),
         *_when(_JUMP_ANY_BIT, PROT_EXEC, ERRNO | errno.EACCES),
         (_RETURN, 0, 0, ALLOW),
     ]
-    first, second = NOT_EXECUTABLE.values()
     return [(_JUMP_EQUAL, 1, 0, first), (_JUMP_EQUAL, 0, len(body), second), *body]

@@ -35,7 +35,7 @@ _READ_ENVIRONMENT = (  # it says itself when there is nothing of the judge's to 
 
 ATTACKS = (
     Attack("read a file", "seccomp", "open('/etc/passwd').read()", _DENIED),
-    Attack("write a file", "seccomp", "open('/tmp/result.json', 'w').write('1e9')", _DENIED),
+    Attack("write a file", "seccomp", "open('/tmp/evolve-was-here', 'w').write('1e9')", _DENIED),
     Attack("list a directory", "seccomp", f"{_OS}.listdir('/')", _DENIED),
     Attack("start a process", "seccomp", f"{_OS}.fork()", _DENIED),
     Attack("run a program", "seccomp", f"{_OS}.execv('/bin/sh', ['sh'])", _DENIED),

@@ -1,6 +1,7 @@
 """The table of system calls and the filter made of it."""
 
 import errno
+import platform
 import re
 import struct
 from pathlib import Path
@@ -9,24 +10,34 @@ import pytest
 
 from evolve.sandbox import seccomp
 
-HEADERS = [
-    Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h"),
-    Path("/usr/include/asm/unistd_64.h"),
-    Path("/usr/include/asm-x86/unistd_64.h"),
-]
+HEADERS = {
+    "x86_64": [
+        Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h"),
+        Path("/usr/include/asm/unistd_64.h"),
+        Path("/usr/include/asm-x86/unistd_64.h"),
+    ],
+    "aarch64": [Path("/usr/include/asm-generic/unistd.h")],
+}
+PROCESSORS = list(seccomp.AUDIT)
 TABLES = (seccomp.ALLOWED, seccomp.NOT_EXECUTABLE, seccomp.HOSTILE, seccomp.NO_SUCH_CALL)
-CODE = list(struct.iter_unpack("<HBBI", seccomp.program()))
-KEPT_OUT = (2, 41, 56, 57, 58, 59, 62, 101, 157, 160, 200, 231 + 26, 302, 319, 322, 425, 435)
-"""open, socket, clone, fork, vfork, execve, kill, ptrace, prctl, setrlimit, tkill, openat, prlimit64,
-memfd_create, execveat, io_uring_setup, clone3."""
+CODE = {processor: list(struct.iter_unpack("<HBBI", seccomp.program(processor))) for processor in PROCESSORS}
+KEPT_OUT = {
+    "x86_64": (2, 41, 56, 57, 58, 59, 62, 101, 157, 160, 200, 257, 302, 319, 322, 425, 435),
+    "aarch64": (56, 198, 220, 221, 129, 117, 167, 164, 130, 131, 261, 279, 281, 425, 435),
+}
+"""open(at), socket, clone, fork, vfork, execve, kill, ptrace, prctl, setrlimit, t(g)kill, prlimit64, memfd_create,
+execveat, io_uring_setup, clone3."""
+
+pytestmark = pytest.mark.parametrize("processor", PROCESSORS)
 
 
-def verdict(number: int, *, arch: int = seccomp.AUDIT_ARCH_X86_64, argument_2: int = 0) -> int:
+def verdict(processor: str, number: int, *, arch: int | None = None, argument_2: int = 0) -> int:
     """Runs the program as the kernel would (Linux, kernel/seccomp.c) and returns its action."""
+    arch = seccomp.AUDIT[processor] if arch is None else arch
     data = struct.pack("<IIQ6Q", number, arch, 0, 0, 0, argument_2, 0, 0, 0)
     at = accumulator = 0
     while True:
-        operation, if_true, if_false, value = CODE[at]
+        operation, if_true, if_false, value = CODE[processor][at]
         at += 1
         if operation == 0x20:
             accumulator = struct.unpack_from("<I", data, value)[0]
@@ -37,25 +48,29 @@ def verdict(number: int, *, arch: int = seccomp.AUDIT_ARCH_X86_64, argument_2: i
             at += if_true if tests[operation] else if_false
 
 
-def test_the_numbers_are_those_of_the_kernel_headers():
-    header = next((path for path in HEADERS if path.is_file()), None)
+def test_the_numbers_are_those_of_the_kernel_headers(processor):
+    header = next((path for path in HEADERS[processor] if path.is_file()), None)
     if header is None:
         pytest.skip("no kernel headers on this machine")
-    known = {name: int(number) for name, number in re.findall(r"#define __NR_(\w+) (\d+)", header.read_text())}
+    found = re.findall(r"#define __NR(?:3264)?_(\w+) (\d+)", header.read_text())
+    known = {name: int(number) for name, number in reversed(found)}  # of two the first is the 64-bit one
     for table in TABLES:
-        for name, number in table.items():
+        for name, number in seccomp.numbers(table, processor).items():
             if name in known:  # headers older than a call do not know it
                 assert known[name] == number, name
-    assert known.keys() & seccomp.ALLOWED.keys()
+    listed = {name for table in TABLES for name in table}
+    assert len(known.keys() & listed) > 50
+    missing = {name for table in TABLES for name, row in table.items() if row[PROCESSORS.index(processor)] is None}
+    assert not known.keys() & missing
 
 
-def test_no_number_stands_in_two_tables():
-    numbers = [number for table in TABLES for number in table.values()]
+def test_no_number_stands_in_two_tables(processor):
+    numbers = [number for table in TABLES for number in seccomp.numbers(table, processor).values()]
     assert len(numbers) == len(set(numbers))
 
 
-def test_the_program_is_short_enough_for_the_kernel_and_jumps_nowhere_beyond_its_end():
-    program = seccomp.program()
+def test_the_program_is_short_enough_for_the_kernel_and_jumps_nowhere_beyond_its_end(processor):
+    program = seccomp.program(processor)
     assert len(program) % 8 == 0
     count = len(program) // 8
     assert count <= 4096
@@ -66,29 +81,42 @@ def test_the_program_is_short_enough_for_the_kernel_and_jumps_nowhere_beyond_its
     assert struct.unpack_from("<H", program, 8 * (count - 1))[0] == 0x06
 
 
-def test_every_listed_call_gets_its_action():
-    assert {verdict(number) for number in seccomp.ALLOWED.values()} == {seccomp.ALLOW}
-    assert {verdict(number) for number in seccomp.HOSTILE.values()} == {seccomp.KILL_PROCESS}
-    assert {verdict(number) for number in seccomp.NO_SUCH_CALL.values()} == {seccomp.ERRNO | errno.ENOSYS}
+def test_every_listed_call_gets_its_action(processor):
+    def actions(table):
+        return {verdict(processor, number) for number in seccomp.numbers(table, processor).values()}
+
+    assert actions(seccomp.ALLOWED) == {seccomp.ALLOW}
+    assert actions(seccomp.HOSTILE) == {seccomp.KILL_PROCESS}
+    assert actions(seccomp.NO_SUCH_CALL) == {seccomp.ERRNO | errno.ENOSYS}
 
 
-def test_everything_else_is_denied():
-    listed = {number for table in TABLES for number in table.values()}
-    others = {verdict(number) for number in range(600) if number not in listed}
+def test_everything_else_is_denied(processor):
+    listed = {number for table in TABLES for number in seccomp.numbers(table, processor).values()}
+    others = {verdict(processor, number) for number in range(600) if number not in listed}
     assert others == {seccomp.ERRNO | errno.EPERM}
-    assert all(verdict(number) != seccomp.ALLOW for number in KEPT_OUT)
+    assert all(verdict(processor, number) != seccomp.ALLOW for number in KEPT_OUT[processor])
 
 
-@pytest.mark.parametrize("number", seccomp.NOT_EXECUTABLE.values())
+@pytest.mark.parametrize("name", seccomp.NOT_EXECUTABLE)
 @pytest.mark.parametrize("protection", range(8))
-def test_memory_is_had_unless_it_is_executable(number, protection):
-    denied = seccomp.ERRNO | errno.EACCES
-    assert verdict(number, argument_2=protection) == (denied if protection & 4 else seccomp.ALLOW)
-    assert verdict(number, argument_2=protection | 1 << 40) == (denied if protection & 4 else seccomp.ALLOW)
+def test_memory_is_had_unless_it_is_executable(processor, name, protection):
+    number = seccomp.numbers(seccomp.NOT_EXECUTABLE, processor)[name]
+    expected = seccomp.ERRNO | errno.EACCES if protection & 4 else seccomp.ALLOW
+    assert verdict(processor, number, argument_2=protection) == expected
+    assert verdict(processor, number, argument_2=protection | 1 << 40) == expected
 
 
-def test_other_entries_into_the_kernel_are_fatal():
-    i386 = 0x4000_0003
-    assert verdict(1, arch=i386) == seccomp.KILL_PROCESS
-    assert verdict(1 | seccomp.X32_BIT) == seccomp.KILL_PROCESS
-    assert verdict(0xFFFF_FFFF) == seccomp.KILL_PROCESS
+def test_other_entries_into_the_kernel_are_fatal(processor):
+    others = {0x4000_0003, 0x4000_0028, *seccomp.AUDIT.values()} - {seccomp.AUDIT[processor]}  # 32-bit x86 and ARM too
+    assert {verdict(processor, 63, arch=arch) for arch in others} == {seccomp.KILL_PROCESS}
+    if processor == "x86_64":
+        assert verdict(processor, 1 | seccomp.X32_BIT) == seccomp.KILL_PROCESS
+        assert verdict(processor, 0xFFFF_FFFF) == seccomp.KILL_PROCESS
+
+
+def test_a_processor_without_a_table_is_named(processor, monkeypatch):
+    assert processor in seccomp.missing("riscv64")
+    assert "riscv64" in seccomp.missing("riscv64")
+    monkeypatch.setattr(seccomp.kernel, "knows_filters", lambda: False)
+    assert "takes no system-call filters" in seccomp.missing(processor)
+    assert platform.machine() not in PROCESSORS or "takes no" in seccomp.missing()
