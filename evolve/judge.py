@@ -3,76 +3,68 @@
 The simulator runs here, the policy in a sandboxed child.  Cases are driven in *lock-step*: one
 message carries the next question of every case of a wave.  What the policy answers is checked, sent
 into the simulation, and counts only through the simulation's own metrics.
+
+The story goes on in ``lane``, one child and its cases; ``wave``, what drives them; ``patience``, for
+simulators that never come back; and ``timing``, where a policy's own speed counts.
 """
 
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import partial
-from numbers import Real
-from typing import Any
 
-from evolve.cases import CaseSet, place
-from evolve.decision import check
-from evolve.problem import Call, InvalidDecision, Problem, ProblemError, Simulation
-from evolve.sandbox import Child, PolicyFailure, Sandbox, WireError, wire
-from evolve.sandbox.failure import printable
+from evolve.cases import CaseSet
+from evolve.lane import Driver
+from evolve.patience import Overdue, Patience, late
+from evolve.problem import CPU_SECONDS
+from evolve.sandbox import Sandbox
 from evolve.statistics import geometric_mean, ratio
-from evolve.types import CaseResult, Evaluation, Verdict
+from evolve.timing import Timer, unfinished
+from evolve.types import CaseResult, Evaluation, Layer, Verdict
+from evolve.wave import Measurement, Running, objective
 
 _log = logging.getLogger(__name__)
 
-WAVES = (4, 8)
-"""Sizes of the first waves of a child's cases; the rest is one wave.  A failure ends the waves."""
-
 WORST_CASES = 3
-
-SMALLEST, LARGEST = 1e-100, 1e100
-"""What an objective may be, so that ratios of two are finite."""
-
-
-@dataclass(slots=True)
-class Measurement:
-    """What a policy reached on every case, or why it did not; ratios come later."""
-
-    verdict: Verdict = Verdict.OK
-    message: str = ""
-    metrics: dict[int, Mapping[str, float]] = field(default_factory=dict)
-    cpu_seconds: float = 0.0
-    waited_seconds: float = 0.0
-    calls: int = 0
 
 
 class Judge:
-    """Judges policies on one set of cases, each relative to the reference."""
+    """Judges policies on one set of cases, each relative to the reference.
+
+    Only in the main thread of a process is it safe from simulators that never come back (see ``patience``).
+    """
 
     def __init__(self, cases: CaseSet, sandbox: Sandbox) -> None:
-        self._cases, self._problem, self._sandbox = cases, cases.problem, sandbox
-        self._limits = self._problem.limits.over(len(cases), proving=cases.name in ("validation", "test"))
+        self._cases, self._problem = cases, cases.problem
+        limits = self._problem.limits.over(len(cases), proving=cases.name in ("validation", "test"))
+        self._driver = Driver(cases, sandbox, limits)
+        self._layers = tuple(layer for layer in Layer if layer in sandbox.layers)
+        self._timer: Timer | None = None
         self._reference: list[float] | None = None
 
     def evaluate(self, source: str, *, confirm_above: float = math.inf) -> Evaluation:
         """Returns the verdict on a policy and, if it is OK, its score.
 
         A score above ``confirm_above`` counts only if a second run, one child per case in reverse
-        order, gives the same; above 0.0 is every score.  Nothing that a policy does raises.
+        order, gives the same; above 0.0 is every score.  Times need not be the same: those of the second
+        run count, for the first was chosen for being good.  Nothing that a policy does raises.
 
         Raises:
             ProblemError: the problem is at fault, so no verdict would be fair.
             SandboxError: the sandbox is.
         """
-        reference = self.reference()
+        if not self._problem.timed:
+            self.reference()  # first: a problem that fails with it is at fault, whatever the policy does
         measured = self.measure(source)
-        evaluation = self._evaluation(measured, reference, confirmed=False)
+        evaluation = self._evaluation(measured, confirmed=False)
         if evaluation.score is None or evaluation.score <= confirm_above:
             return evaluation
         again = self.measure(source, isolated=True)
         again.cpu_seconds += measured.cpu_seconds
         again.calls += measured.calls
-        if again.verdict is Verdict.OK and again.metrics != measured.metrics:
-            again.verdict, again.message = Verdict.INVALID, self._difference(measured, again)
-        return self._evaluation(again, reference, confirmed=True)
+        if again.verdict is Verdict.OK and (said := self._difference(measured, again)):
+            again.verdict, again.message = Verdict.INVALID, said
+        return self._evaluation(again, confirmed=True)
 
     def reference(self) -> list[float]:
         """Returns the objective that the reference reaches on each case, judged once.
@@ -83,11 +75,8 @@ class Judge:
         if self._reference is None:
             measured = self.measure(self._problem.baselines()[0].source)
             if measured.verdict is not Verdict.OK:
-                raise ProblemError(
-                    f"the reference of {self._problem.name} is {measured.verdict}: {measured.message}; "
-                    "scores are relative to it, so it must finish every case"
-                )
-            self._reference = [objective(self._problem, measured.metrics[i]) for i in range(len(self._cases))]
+                raise unfinished(self._driver, measured)
+            self._reference = self._objectives(measured.metrics)
         return self._reference
 
     def measure(self, source: str, *, isolated: bool = False) -> Measurement:
@@ -97,48 +86,38 @@ class Judge:
             ProblemError: a simulation failed before the policy had decided anything.
             SandboxError: the sandbox failed.
         """
-        measured = Measurement()
-        for lane in self._cases.lanes(isolated):
-            if measured.verdict is Verdict.OK:
-                self._run_lane(source, lane, measured)
-                self._insist_on_limits(measured)
-        return measured
+        with Patience[Running](self._problem.limits.step_seconds) as patience:
+            if self._problem.timed:
+                return self._with_times(source, patience)
+            measured = Measurement()
+            for lane in self._cases.lanes(isolated):
+                self._driver.run(source, lane, measured, patience)
+            return measured
 
-    def _run_lane(self, source: str, lane: Sequence[int], measured: Measurement) -> None:
-        """Judges cases that may share a child; notes a failure and leaves the rest."""
-        limits = self._limits
-        cpu, wall = limits.cpu_seconds - measured.cpu_seconds, limits.wall_seconds - measured.waited_seconds
-        child = Child(self._sandbox, replace(limits, cpu_seconds=cpu, wall_seconds=wall))
-        try:
-            child.load(source, [self._cases.seeds[index] for index in lane])
-            for wave in _waves(lane):
-                _Wave(self._cases, wave, measured).run(child)
-        except PolicyFailure as failure:
-            where = ""
-            if failure.case is not None and 0 <= failure.case < len(lane):
-                where = f"{self._cases.labels[lane[failure.case]]}: "
-            measured.verdict, measured.message = failure.verdict, where + failure.message
-        finally:
-            child.close()
-            measured.cpu_seconds += child.cpu_seconds
-            measured.waited_seconds += child.waited_seconds
+    def _with_times(self, source: str, patience: Patience[Running]) -> Measurement:
+        if self._timer is None:
+            self._timer = Timer(self._driver, self._problem.baselines()[0].source)
+        return self._timer.measure(source, patience)
 
-    def _insist_on_limits(self, measured: Measurement) -> None:
-        """Ends a policy that has used up on some cases what it had for all."""
-        limits = self._limits
-        if measured.verdict is Verdict.OK and measured.cpu_seconds >= limits.cpu_seconds:
-            used = f"{limits.cpu_seconds:g} s of CPU"
-        elif measured.verdict is Verdict.OK and measured.waited_seconds >= limits.wall_seconds:
-            used = f"{limits.wall_seconds:g} s"
-        else:
-            return
-        measured.verdict, measured.message = Verdict.TIMED_OUT, f"used up the {used} that it had for all cases"
+    def _bases(self, measured: Measurement) -> list[float]:
+        """Returns what the reference reaches on each case; where time counts, what it has just reached."""
+        return self._objectives(measured.reference) if self._problem.timed else self.reference()
 
-    def _evaluation(self, measured: Measurement, reference: list[float], *, confirmed: bool) -> Evaluation:
-        evaluation = partial(Evaluation, cpu_seconds=measured.cpu_seconds, calls=measured.calls, confirmed=confirmed)
+    def _objectives(self, metrics: Mapping[int, Mapping[str, float]]) -> list[float]:
+        return [objective(self._problem, metrics[index]) for index in range(len(self._cases))]
+
+    def _evaluation(self, measured: Measurement, *, confirmed: bool) -> Evaluation:
+        evaluation = partial(
+            Evaluation,
+            cpu_seconds=measured.cpu_seconds,
+            calls=measured.calls,
+            confirmed=confirmed,
+            layers=self._layers,
+        )
         if measured.verdict is not Verdict.OK:
             return evaluation(measured.verdict, feedback=measured.message)
-        results = tuple(self._result(index, base, measured.metrics[index]) for index, base in enumerate(reference))
+        bases = self._bases(measured)
+        results = tuple(self._result(index, base, measured.metrics[index]) for index, base in enumerate(bases))
         score = geometric_mean([result.ratio for result in results])
         return evaluation(Verdict.OK, score, results, self._feedback(results))
 
@@ -162,143 +141,24 @@ class Judge:
         return bound / value if self._problem.direction == "minimize" else value / bound if bound else result.ratio
 
     def _words(self, index: int, result: CaseResult) -> str:
+        seconds = self._problem.limits.step_seconds
         try:
-            return self._problem.feedback(self._cases.cases[index], result.metrics)
-        except Exception:  # noqa: BLE001 - a score must not be lost for want of words
-            _log.exception("the feedback of %s failed on %s: a bug of the problem", self._problem.name, result.case)
+            with Patience[CaseResult](seconds) as patience:
+                patience.at = result
+                return self._problem.feedback(self._cases.cases[index], result.metrics)
+        except (Exception, Overdue) as error:  # noqa: BLE001 - a score must not be lost for want of words
+            what = late(seconds) if isinstance(error, Overdue) else "failed"
+            _log.exception("the feedback of %s %s on %s: a bug of the problem", self._problem.name, what, result.case)
             return ""
 
     def _difference(self, one: Measurement, other: Measurement) -> str:
-        index = next(i for i in one.metrics if one.metrics[i] != other.metrics[i])
-        return f"depends on other cases: it decides otherwise when {self._cases.labels[index]} is judged alone"
+        """Returns what is wrong with a policy that decided otherwise when asked again; empty: nothing is."""
+        for index in one.metrics:
+            if _untimed(one.metrics[index]) != _untimed(other.metrics[index]):
+                label = self._cases.labels[index]
+                return f"depends on other cases: it decides otherwise when {label} is judged alone"
+        return ""
 
 
-def objective(problem: Problem, metrics: Mapping[str, float]) -> float:
-    """Returns the metric that counts, at least the problem's floor."""
-    return max(metrics[problem.objective], problem.floor)
-
-
-def _waves(lane: Sequence[int]) -> list[dict[int, int]]:
-    """Returns the case at each position of a child, wave by wave: the first 4, the next 8, the rest."""
-    positions = list(enumerate(lane))
-    waves = []
-    for size in (*WAVES, len(lane)):
-        waves.append(dict(positions[:size]))
-        positions = positions[size:]
-    return [wave for wave in waves if wave]
-
-
-@dataclass(slots=True)
-class _Running:
-    """A simulation that waits for the answer to its call; ``decided`` once it has had one before."""
-
-    position: int
-    simulation: Simulation
-    call: Call
-    decided: bool = False
-
-
-class _Wave:
-    """Some cases of one child, driven in lock-step until all have ended.
-
-    A simulation that fails before a policy has decided anything is the problem's fault.  Afterwards
-    the policy provoked it: its verdict is INVALID, and the log says what to mend in the problem.
-    """
-
-    def __init__(self, cases: CaseSet, wave: Mapping[int, int], measured: Measurement) -> None:
-        self._cases, self._problem, self._wave, self._measured = cases, cases.problem, wave, measured
-
-    def run(self, child: Child) -> None:
-        """Raises PolicyFailure at the first decision that fails."""
-        running = [begun for position in self._wave if (begun := self._begin(position)) is not None]
-        while running:
-            decisions = self._ask(child, running)
-            self._measured.calls += len(running)
-            running = [step for step, decision in zip(running, decisions, strict=True) if self._advance(step, decision)]
-
-    def _ask(self, child: Child, running: Sequence[_Running]) -> list[Any]:
-        try:
-            return child.ask([(step.position, step.call.name, step.call.arguments) for step in running])
-        except WireError:
-            step, error = next((step, error) for step in running if (error := _unfit(step.call)) is not None)
-            raise self._fault(step.position, step.decided, f"asks `{step.call.name}` with {error}", error) from error
-
-    def _begin(self, position: int) -> _Running | None:
-        try:
-            simulation = self._problem.simulate(self._cases.cases[self._wave[position]])
-            call = next(simulation)
-        except StopIteration as end:
-            self._finish(position, end.value, decided=False)
-            return None
-        except Exception as error:
-            what = f"fails with {type(error).__name__}: {error} ({place(error)})"
-            raise self._fault(position, False, what, error) from error
-        return _Running(position, simulation, self._call(position, call, decided=False))
-
-    def _advance(self, step: _Running, decision: Any) -> bool:
-        """Sends a decision into its simulation; returns whether that asks on."""
-        position, checked = step.position, self._checked(step, decision)
-        try:
-            call = step.simulation.send(checked)
-        except StopIteration as end:
-            self._finish(position, end.value, decided=True)
-            return False
-        except InvalidDecision as broken:
-            raise PolicyFailure(Verdict.INVALID, printable(str(broken)), position) from None
-        except Exception as error:
-            raise self._fault(position, True, f"fails with {type(error).__name__} ({place(error)})", error) from error
-        step.call, step.decided = self._call(position, call, decided=True), True
-        return True
-
-    def _checked(self, step: _Running, decision: Any) -> Any:
-        try:
-            return check(decision, step.call.returns)
-        except InvalidDecision as broken:
-            raise PolicyFailure(Verdict.INVALID, f"`{step.call.name}`: {broken}", step.position) from None
-        except ProblemError as error:
-            raise self._fault(step.position, step.decided, f"asks for {printable(str(error))}", error) from error
-
-    def _call(self, position: int, call: Any, *, decided: bool) -> Call:
-        if not isinstance(call, Call):
-            raise self._fault(position, decided, f"yields a {type(call).__name__} where a Call is expected")
-        return call
-
-    def _finish(self, position: int, metrics: Any, *, decided: bool) -> None:
-        name = self._problem.objective
-        if not isinstance(metrics, Mapping) or name not in metrics:
-            raise self._fault(position, decided, f"does not return its metrics, {name!r} among them")
-        if not all(map(_finite, metrics.values())):
-            raise self._fault(position, decided, "returns a metric that is not a finite number")
-        plain = {name: value if type(value) is int else float(value) for name, value in metrics.items()}
-        value = objective(self._problem, plain)
-        if not SMALLEST <= value <= LARGEST:
-            what = (
-                f"returns {value} as {name!r}, but ratios need positive values: set `floor` to the least that matters"
-            )
-            raise self._fault(position, decided, what)
-        self._measured.metrics[self._wave[position]] = plain
-
-    def _fault(self, position: int, decided: bool, what: str, error: Exception | None = None) -> Exception:
-        """Returns what to raise for a simulation that is at fault."""
-        label, name = self._cases.labels[self._wave[position]], self._problem.name
-        if not decided:
-            return ProblemError(f"{name}: the simulator {what}, on {label} and before the first decision")
-        _log.error("a decision on %s provoked a bug of %s: its simulator %s", label, name, what, exc_info=error)
-        return PolicyFailure(
-            Verdict.INVALID, f"the decision provoked a bug of the problem: its simulator {what}", position
-        )
-
-
-def _finite(value: Any) -> bool:
-    try:
-        return isinstance(value, Real) and math.isfinite(value)
-    except OverflowError:  # an integer beyond all floats
-        return False
-
-
-def _unfit(call: Call) -> WireError | None:
-    try:
-        wire.pack(call.arguments)
-    except WireError as error:
-        return error
-    return None
+def _untimed(metrics: Mapping[str, float]) -> dict[str, float]:
+    return {name: value for name, value in metrics.items() if name != CPU_SECONDS}

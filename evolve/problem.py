@@ -14,14 +14,18 @@ each decision, so the policy never sees the future, the simulator or the score::
 
 import hashlib
 import textwrap
-from collections.abc import Generator, Hashable, Mapping, Sequence
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import Any, ClassVar, Literal
 
 from evolve.types import Baseline, EvolveError, Limits
 
 Simulation = Generator["Call", Any, Mapping[str, float]]
+
+CPU_SECONDS = "cpu_seconds"
+"""The metric that the judge adds to those of a timed problem."""
 
 
 class InvalidDecision(Exception):  # noqa: N818 - a verdict in the making, not an error of ours
@@ -50,6 +54,18 @@ class Call:
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "arguments", arguments)
         object.__setattr__(self, "returns", returns)
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """Another case with the same past: ``before(call)`` says that a call is asked before the two differ.
+
+    Of a job on a trace of prices, the twin has other prices from tick 100 on, and ``before`` is
+    ``lambda call: call.arguments[0]["tick"] < 100``.
+    """
+
+    case: Any
+    before: Callable[[Call], bool]
 
 
 SPLITS = ("train", "validation", "test")
@@ -92,6 +108,12 @@ class Problem:
     floor: ClassVar[float] = 0.0
     """Values of the objective below this count as this; for objectives that can be zero."""
 
+    timed: ClassVar[bool] = False
+    """Adds the metric ``cpu_seconds``, the CPU time a policy takes on the case, which ``objective`` may name.
+
+    Then every case has a process of its own and the reference is timed anew beside it; see ``evolve.timing``.
+    """
+
     reference: ClassVar[str] = ""
     """Source of the policy that scores are relative to; empty: ``seeds/<problem>/reference.py``."""
 
@@ -121,6 +143,14 @@ class Problem:
     def feedback(self, case: Any, metrics: Mapping[str, float]) -> str:  # noqa: ARG002
         """Returns a line on how the policy fared: what would help to improve it, never ground truth."""
         return ""
+
+    def twin(self, case: Any, random: Random) -> Twin | None:  # noqa: ARG002
+        """Returns a twin of the case: equal up to a moment drawn from ``random``, and different after it.
+
+        ``evolve check`` plays both with the same policies.  Up to that moment the questions and the decisions
+        must be the same, or the arguments show the future.  Override it where a policy is asked more than once.
+        """
+        return None
 
     def summary(self, metrics: Sequence[Mapping[str, float]]) -> Mapping[str, float]:  # noqa: ARG002
         """Returns figures over a whole set of cases that are no mean over cases, such as a published score.

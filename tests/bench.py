@@ -56,7 +56,7 @@ class Row:
 
 def main() -> int:
     rows = []
-    measures = (framework_cost, child_life, call_rate, two_workers, calls_under_way, help_time, score_time)
+    measures = (framework_cost, child_life, walls, call_rate, two_workers, calls_under_way, help_time, score_time)
     for measure in measures:
         print(f"measuring {measure.__name__.replace('_', ' ')} ...", file=sys.stderr)
         rows.append(measure())
@@ -151,6 +151,22 @@ def child_life(repeats: int = 300) -> Row:
         _spread(ratios),
         "4",
         statistics.median(ratios) <= 4,
+    )
+
+
+def walls(repeats: int = 300) -> Row:
+    """CPU of a child that puts up every wall there is and ends, beyond that of a bare fork, in turn."""
+    with pinned(), Sandbox() as sandbox:
+        pairs = [(sandbox.fork_and_exit(), sandbox.fork_and_exit(locked=True)) for _ in range(repeats)]
+        standing = len(sandbox.layers)
+    added = [1e3 * (locked - bare) for bare, locked in pairs]
+    return Row(
+        f"CPU of {standing} layers of the sandbox",
+        f"{statistics.median(added):.2f} ms",
+        f"bare fork and exit {1e3 * statistics.median(bare for bare, _ in pairs):.2f} ms",
+        _spread([locked / bare for bare, locked in pairs]),
+        "1 ms",
+        statistics.median(added) <= 1,
     )
 
 

@@ -14,10 +14,10 @@ OURS = ("evolve", "evaluators", "seeds", "workloads", "results")
 
 LEVELS = (
     {"types"},
-    {"problem", "normal", "statistics", "text", "database", "header", "models"},
+    {"problem", "source", "normal", "statistics", "text", "database", "header", "models", "patience"},
     {"rows", "ledger"},
     {"proposers", "archives", "sandbox", "journal", "folder", "budget", "cases", "catalog", "decision"},
-    {"search", "judge", "executors"},
+    {"search", "wave", "lane", "timing", "judge", "executors"},
     {"turns"},
     {"loop"},
 )

@@ -1,11 +1,14 @@
 """Worker processes on this machine, each with a judge and a sandbox of its own."""
 
+import logging
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import threading
 from collections import deque
+from collections.abc import Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,9 +19,12 @@ from types import TracebackType
 from typing import Self
 
 from evolve import catalog
-from evolve.executors import Task
-from evolve.problem import Problem
-from evolve.types import Evaluation, EvolveError
+from evolve.executors import Task, memory
+from evolve.patience import late
+from evolve.problem import Problem, ProblemError
+from evolve.types import Evaluation, EvolveError, Verdict
+
+_log = logging.getLogger(__name__)
 
 AHEAD = 2
 """Tasks with a worker: one that it judges and one that it finds when it is done."""
@@ -28,8 +34,8 @@ DEATHS = 2
 
 # The first thing a worker asks is to die with the thread that feeds it (prctl(2), PR_SET_PDEATHSIG).
 _BOOT = (
-    "import ctypes, sys; ctypes.CDLL(None).prctl(1, 9); sys.path[:0] = sys.argv[4:]; "
-    "from evolve.executors.worker import main; main(int(sys.argv[1]), sys.argv[2], sys.argv[3] == 'pin')"
+    "import ctypes, sys; ctypes.CDLL(None).prctl(1, 9); sys.path[:0] = sys.argv[6:]; "
+    "from evolve.executors.worker import main; main(int(sys.argv[1]), *sys.argv[2:6])"
 )
 
 
@@ -55,12 +61,13 @@ class _Job:
 class LocalExecutor:
     """Judges policies of one problem in ``workers`` processes."""
 
-    def __init__(self, problem: Problem, workers: int) -> None:
+    def __init__(self, problem: Problem, workers: int, *, unsafe: bool = False) -> None:
         if workers < 1:
             raise EvolveError(f"at least one worker must judge; got {workers}")
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         pin = workers <= default_workers()
-        self._keepers = [_Keeper(self._jobs, catalog.spec(problem), pin) for _ in range(workers)]
+        how = ("pin" if pin else "float", "unsafe" if unsafe else "safe", str(memory.share(workers)))
+        self._keepers = [_Keeper(self._jobs, problem, how) for _ in range(workers)]
         for keeper in self._keepers:
             keeper.start()
 
@@ -85,11 +92,11 @@ class LocalExecutor:
 
 
 class _Keeper(threading.Thread):
-    """Feeds one worker process from the common queue, and replaces it when it dies."""
+    """Feeds one worker process, whose ``main`` takes ``how``, from the common queue, and replaces it when it dies."""
 
-    def __init__(self, jobs: "SimpleQueue[_Job | None]", spec: str, pin: bool) -> None:
+    def __init__(self, jobs: "SimpleQueue[_Job | None]", problem: Problem, how: Sequence[str]) -> None:
         super().__init__(name="keeper of a worker", daemon=True)
-        self._jobs, self._spec, self._pin = jobs, spec, pin
+        self._jobs, self._problem, self._how = jobs, problem, how
         self._sent: deque[_Job] = deque()
         self._lock = threading.Lock()
         self._killed = False
@@ -113,7 +120,7 @@ class _Keeper(threading.Thread):
         with self._lock:
             if self._killed:
                 return True
-            connection, self._process = _start(self._spec, self._pin)
+            connection, self._process = _start(catalog.spec(self._problem), self._how)
         try:
             for job in self._sent:  # what the worker before this one did not come to
                 connection.send_bytes(pickle.dumps(job.task))
@@ -121,7 +128,7 @@ class _Keeper(threading.Thread):
                 answer = pickle.loads(connection.recv_bytes())  # noqa: S301 - from a process of ours
                 self._sent.popleft().settle(answer)
         except (EOFError, OSError):
-            self._blame()
+            self._blame(self._process.wait())
             return False
         finally:
             connection.close()
@@ -142,24 +149,34 @@ class _Keeper(threading.Thread):
             connection.send_bytes(pickle.dumps(job.task))
         return bool(self._sent)
 
-    def _blame(self) -> None:
-        """Notes the death of a worker against the task it was at; another may try again."""
-        if self._sent and not self._killed:
-            self._sent[0].deaths += 1
-            if self._sent[0].deaths == DEATHS:
-                self._sent.popleft().settle(
-                    EvolveError(
-                        f"{DEATHS} worker processes died over the same policy; were they killed, or is the machine "
-                        "out of memory?"
-                    )
-                )
+    def _blame(self, status: int) -> None:
+        """Notes the death of a worker against the task it was at; another may try again, unless it is known why."""
+        if not self._sent or self._killed:
+            return
+        job = self._sent[0]
+        job.deaths += 1
+        if status == -signal.SIGPROF:
+            self._sent.popleft().settle(self._overdue(job.task))
+        elif job.deaths == DEATHS:
+            said = "were they killed, or is the machine out of memory?"
+            self._sent.popleft().settle(EvolveError(f"{DEATHS} worker processes died over the same policy; {said}"))
+
+    def _overdue(self, task: Task) -> Evaluation | ProblemError:
+        """Returns what comes of a simulator that the kernel had to end: ``Patience`` had run out in vain."""
+        name, what = self._problem.name, late(self._problem.limits.step_seconds)
+        if task.source == self._problem.baselines()[0].source:
+            return ProblemError(f"{name}: the simulator {what} with the reference, so there is nothing to compare with")
+        _log.error("a decision provoked a bug of %s: its simulator %s and was killed", name, what)
+        return Evaluation(
+            Verdict.INVALID, feedback=f"the decision provoked a bug of the problem: its simulator {what} and was killed"
+        )
 
 
-def _start(spec: str, pin: bool) -> tuple[Connection, subprocess.Popen[bytes]]:
+def _start(spec: str, how: Sequence[str]) -> tuple[Connection, subprocess.Popen[bytes]]:
     """Starts a worker in a session of its own, for Ctrl-C is for the run, which ends its workers."""
     ours, theirs = Pipe()
     paths = [str(Path(entry).resolve()) for entry in sys.path if entry]
-    arguments = [str(theirs.fileno()), spec, "pin" if pin else "float", *paths]
+    arguments = [str(theirs.fileno()), spec, *how, *paths]
     with theirs:
         process = subprocess.Popen(
             [sys.executable, "-P", "-c", _BOOT, *arguments],

@@ -11,20 +11,25 @@ from typing import NoReturn
 
 from evolve import catalog
 from evolve.cases import cases_of
-from evolve.executors import Task
+from evolve.executors import Task, memory
 from evolve.judge import Judge
 from evolve.problem import Problem
-from evolve.sandbox import Sandbox
+from evolve.sandbox import Sandbox, SandboxError
+from evolve.sandbox.failure import printable
+from evolve.text import brief
 from evolve.types import Evaluation, EvolveError
 
 Answer = Evaluation | Exception
 """An evaluation, or what stopped the judge."""
 
 
-def main(descriptor: int, spec: str, pin: bool) -> NoReturn:
-    """Answers every task in order and ends with the connection."""
+def main(descriptor: int, spec: str, where: str, how: str, most_bytes: str) -> NoReturn:
+    """Answers every task in order and ends with the connection.
+
+    ``where``: "pin" to a core or "float"; ``how``: "safe" or "unsafe"; ``most_bytes``: what it may hold.
+    """
     logging.basicConfig(handlers=[_OneLineHandler()])
-    worker = Worker(spec, claim_core() if pin else None)
+    worker = Worker(spec, claim_core() if where == "pin" else None, int(most_bytes), unsafe=how == "unsafe")
     with Connection(descriptor) as connection:
         try:
             while True:
@@ -35,31 +40,54 @@ def main(descriptor: int, spec: str, pin: bool) -> NoReturn:
 
 
 class Worker:
-    """Judges tasks of one problem; keeps a core, a sandbox, and a judge for each set of cases."""
+    """Judges tasks of one problem; keeps a core, a sandbox, and a judge for each set of cases.
 
-    def __init__(self, spec: str, core: socket.socket | None) -> None:
-        self._spec, self._core = spec, core
+    While it judges it holds at most so many bytes: a simulator that a decision makes allocate more has a MemoryError.
+    """
+
+    def __init__(self, spec: str, core: socket.socket | None, most_bytes: int, *, unsafe: bool = False) -> None:
+        self._spec, self._core, self._most_bytes, self._unsafe = spec, core, most_bytes, unsafe
         self._problem: Problem | None = None
         self._sandbox: Sandbox | None = None
         self._judges: dict[tuple[str, str], Judge] = {}
 
     def answer(self, task: Task) -> Answer:
-        """Returns the evaluation; what went wrong in the judge or the problem is returned, not raised."""
+        """Returns the evaluation; what went wrong in the judge or the problem is returned, not raised.
+
+        A sandbox that fails is replaced, and what was to be judged in it is judged again, once.
+        """
         try:
-            judge = self._judge(task)
-            return judge.evaluate(task.source, confirm_above=task.confirm_above)
+            try:
+                return self._evaluation(task)
+            except SandboxError:
+                if self._sandbox is None:  # it did not even begin
+                    raise
+                self.close()
+                return self._evaluation(task)
         except EvolveError as error:
             return error
         except Exception as error:  # noqa: BLE001 - whatever it is, the run must hear of it
             error.add_note(f"in a worker:\n{traceback.format_exc()}")
             return error
 
+    def close(self) -> None:
+        """Ends the sandbox, if there is one."""
+        if self._sandbox is not None:
+            self._sandbox.close()
+        self._sandbox = None
+        self._judges.clear()  # they use it
+
+    def _evaluation(self, task: Task) -> Evaluation:
+        judge = self._judge(task)
+        with memory.at_most(self._most_bytes):  # not before: the sandbox would inherit it
+            return judge.evaluate(task.source, confirm_above=task.confirm_above)
+
     def _judge(self, task: Task) -> Judge:
         key = (task.cases, task.secret)
         if key not in self._judges:
             if self._problem is None or self._sandbox is None:
                 self._problem = catalog.load(self._spec)
-                self._sandbox = Sandbox(self._problem.imports)
+                self._sandbox = Sandbox(self._problem.imports, unsafe=self._unsafe)
             self._judges[key] = Judge(cases_of(self._problem, *key), self._sandbox)
         return self._judges[key]
 
@@ -100,6 +128,14 @@ class _OneLineHandler(logging.StreamHandler):  # type: ignore[type-arg]
     def emit(self, record: logging.LogRecord) -> None:
         if record.msg not in self._seen:
             self._seen.add(record.msg)
-            cause = f" ({record.exc_info[1]!r})" if record.exc_info else ""
-            self.stream.write(f"{self._before}{record.levelname}: {record.getMessage()}{cause}\n")
+            cause = f" ({_said(record.exc_info[1])})" if record.exc_info else ""
+            self.stream.write(f"{self._before}{brief(f'{record.levelname}: {record.getMessage()}{cause}', 2000)}\n")
             self.stream.flush()
+
+
+def _said(error: BaseException | None) -> str:
+    """Returns what an exception says, cut and made inert, for it may carry what a policy decided."""
+    try:
+        return printable(repr(error))
+    except Exception:  # noqa: BLE001 - such as a RecursionError
+        return type(error).__name__

@@ -25,7 +25,7 @@ _HOW = {
     "kernel.apparmor_restrict_unprivileged_userns=0), or start evolve as root outside of containers",
 }
 
-DOCKER = 'docker run --rm -it -v "$PWD":/evolve -w /evolve python:3.12 make demo'
+DOCKER = 'docker run --rm -it -v "$PWD":/evolve -w /evolve python:3.11 make demo'
 """Runs everything in a Linux container; Docker's default profile leaves the minimum standing."""
 
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _LOCK_SECONDS = 60.0
 """How long a machine may take to lock a child before the sandbox counts as broken."""
 
+MAX_ANSWERS_BYTES = 128 << 20
+"""What a child may send in its life: the judge's time to read and check it is charged to nobody."""
+
 _LINGER_SECONDS = 0.1
 """How long a child that has closed its pipe may take to end by itself."""
 
@@ -36,6 +39,7 @@ class Child:
         self._requests, self._replies, self._pidfd = -1, -1, -1
         self._ending: Ending | None = None
         self._killed_for = ""
+        self._left_bytes = MAX_ANSWERS_BYTES
         self._waited = 0.0
 
     @property
@@ -171,6 +175,9 @@ class Child:
         size = wire.HEADER.unpack_from(data)[0]
         if size > wire.MAX_REPLY_BYTES:
             raise PolicyFailure(Verdict.INVALID, f"the decisions take more than {wire.MAX_REPLY_BYTES >> 20} MiB")
+        self._left_bytes -= size
+        if self._left_bytes < 0:
+            raise PolicyFailure(Verdict.INVALID, f"all decisions take more than {MAX_ANSWERS_BYTES >> 20} MiB")
         if len(data) != wire.HEADER.size + size:
             data = self._rest(data, wire.HEADER.size + size)
         try:

@@ -1,6 +1,7 @@
 """Worker processes."""
 
 import os
+import resource
 import signal
 import time
 from pathlib import Path
@@ -9,10 +10,12 @@ import pytest
 import tiny
 
 from evolve import catalog
-from evolve.executors import Task
+from evolve.executors import Task, memory
 from evolve.executors.local import DEATHS, LocalExecutor
-from evolve.executors.worker import claim_core
+from evolve.executors.worker import Worker, claim_core
+from evolve.judge import Judge
 from evolve.problem import ProblemError
+from evolve.sandbox import SandboxError
 from evolve.types import EvolveError, Verdict
 
 POLICIES = [f"def guess(x):\n    return {n}.1 * x\n" for n in range(1, 9)]
@@ -90,12 +93,128 @@ def test_a_problem_at_fault_is_named_by_the_future(tmp_path):
         executor.submit(Task(tiny.REFERENCE)).result()
 
 
+HANGING = [
+    ("guess = yield", "import itertools\n        guess = yield"),
+    ("if guess < 0:", "if guess == 7:\n            sum(itertools.repeat(0))\n        if guess < 0:"),
+    ("    def cases", "    limits = __import__('evolve').Limits(step_seconds=0.2)\n\n    def cases"),
+]
+"""A decision of 7 drives the simulator into an endless loop in C."""
+
+SEVEN = "def guess(x):\n    return 7\n"
+
+
+def test_a_decision_that_drives_the_simulator_into_an_endless_loop_in_c_is_invalid_and_the_worker_replaced(tmp_path):
+    problem = catalog.load(str(tiny.write(tmp_path, changes=HANGING)))
+    before = set(children(os.getpid()))
+    with LocalExecutor(problem, 1) as executor:
+        futures = [executor.submit(Task(source)) for source in (tiny.REFERENCE, SEVEN, *POLICIES[:2])]
+        first, seven, *rest = [future.result() for future in futures]
+        assert first.score == 1.0
+        assert (seven.verdict, seven.score) == (Verdict.INVALID, None)
+        said = "the decision provoked a bug of the problem: its simulator did not come back within 0.2 s and was killed"
+        assert seven.feedback == said
+        assert [evaluation.verdict for evaluation in rest] == ["OK", "OK"]
+    assert set(children(os.getpid())) <= before
+
+
+def test_a_simulator_that_loops_in_c_with_the_reference_stops_the_run(tmp_path):
+    hopeless = [*HANGING, ("2.5 * x + 1", "7"), ("2 * x + 1", "7")]
+    problem = catalog.load(str(tiny.write(tmp_path, changes=hopeless)))
+    with LocalExecutor(problem, 1) as executor:
+        future = executor.submit(Task(problem.baselines()[0].source))
+        with pytest.raises(ProblemError, match=r"did not come back within 0\.2 s with the reference"):
+            future.result()
+
+
+def zygotes(worker):
+    """Returns the processes below a worker."""
+    found = children(worker)
+    return found + [pid for child in found for pid in zygotes(child)]
+
+
+def test_a_zygote_that_is_killed_between_two_evaluations_is_replaced(problem):
+    before = set(children(os.getpid()))
+    with LocalExecutor(problem, 1) as executor:
+        assert executor.submit(Task(tiny.REFERENCE)).result().score == 1.0
+        (worker,) = set(children(os.getpid())) - before
+        old = zygotes(worker)
+        os.kill(old[-1], signal.SIGKILL)
+        assert executor.submit(Task(tiny.REFERENCE)).result().score == 1.0
+        assert all(map(gone, old))
+        assert len(zygotes(worker)) == len(old)
+        assert worker in children(os.getpid())
+        new = zygotes(worker)
+    assert all(map(gone, new))
+
+
+def test_a_zygote_that_is_killed_while_a_policy_runs_is_replaced_and_the_policy_judged_again(problem):
+    before = set(children(os.getpid()))
+    with LocalExecutor(problem, 1) as executor:
+        reference = executor.submit(Task(tiny.REFERENCE)).result()
+        (worker,) = set(children(os.getpid())) - before
+        old = zygotes(worker)
+        future = executor.submit(Task(f"sum(range(3 * 10 ** 6))\n{tiny.REFERENCE}"))
+        while len(zygotes(worker)) == len(old):  # until a child runs
+            os.sched_yield()
+        os.kill(old[-1], signal.SIGKILL)
+        assert future.result().cases == reference.cases
+        assert all(map(gone, old))
+        assert len(zygotes(worker)) == len(old)
+        assert worker in children(os.getpid())
+
+
+def test_a_sandbox_that_fails_again_is_the_runs_to_hear_of(problem, monkeypatch):
+    asked = []
+
+    def fails(judge, source, **how):
+        asked.append(judge)
+        raise SandboxError("the zygote has ended")
+
+    monkeypatch.setattr(Judge, "evaluate", fails)
+    worker = Worker(catalog.spec(problem), None, 1 << 30)
+    answer = worker.answer(Task(tiny.REFERENCE))
+    worker.close()
+    assert isinstance(answer, SandboxError)
+    assert len(set(asked)) == 2  # each with a sandbox of its own
+
+
+def test_a_worker_holds_its_share_of_memory_while_it_judges_and_policies_are_not_touched_by_it(tmp_path):
+    reports = ('return {"error"', 'return {"most": __import__("resource").getrlimit(RLIMIT_DATA)[0], "error"')
+    reports = (reports[0], reports[1].replace("RLIMIT_DATA", str(resource.RLIMIT_DATA)))
+    problem = catalog.load(str(tiny.write(tmp_path, changes=[reports])))
+    before = set(children(os.getpid()))
+    with LocalExecutor(problem, 2) as executor:
+        evaluation = executor.submit(Task(tiny.REFERENCE)).result()
+        below = [pid for worker in set(children(os.getpid())) - before for pid in zygotes(worker)]
+        limits = [Path(f"/proc/{pid}/limits").read_text() for pid in below]
+    assert {result.metrics["most"] for result in evaluation.cases} == {memory.share(2)}
+    assert limits
+    assert all(f"{memory.share(2)}" not in text for text in limits)
+
+
+def test_the_share_of_memory_is_half_the_machines_for_all_workers_together_and_at_least_a_gibibyte():
+    assert memory.share(1) < os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    assert memory.share(1 << 20) == 1 << 30
+    assert memory.share(1) // 2 <= max(memory.share(2), 1 << 30)
+
+
+def test_a_limit_of_memory_is_put_back_and_never_raised():
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    with memory.at_most(1 << 40):
+        inner = resource.getrlimit(resource.RLIMIT_DATA)
+        with memory.at_most(1 << 41):
+            assert resource.getrlimit(resource.RLIMIT_DATA) == inner
+        with memory.at_most(1 << 30), pytest.raises(MemoryError):
+            bytearray(1 << 31)
+    assert resource.getrlimit(resource.RLIMIT_DATA) == before
+
+
 def test_closing_at_once_does_not_wait_for_a_policy_that_loops(problem):
     before = set(children(os.getpid()))
     executor = LocalExecutor(problem, 1)
     assert executor.submit(Task(tiny.REFERENCE)).result().score == 1.0
     (worker,) = set(children(os.getpid())) - before
-    (zygote,) = children(worker)
+    *_, zygote = zygotes(worker)
     future = executor.submit(Task("def guess(x):\n    while True: pass\n"))
     started = time.monotonic()
     executor.close(at_once=True)

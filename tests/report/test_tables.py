@@ -2,13 +2,15 @@
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 import tiny
 
-from evolve.report.tables import as_json, interval, natural, number, share, standings, table
+from evolve.report.tables import UNSAFE, as_json, interval, natural, number, share, standings, table
 from evolve.standings import Bound, Standing
 from evolve.statistics import Interval
+from evolve.types import Layer
 
 
 def test_columns_are_aligned_names_to_the_left_numbers_to_the_right():
@@ -66,6 +68,17 @@ def test_standings_say_under_the_table_why_a_policy_has_no_score():
     assert lines[2].split() == ["fine.py", "OK", "1.250", "[1.200,", "1.300]", "8.000", "-", "0.250"]
     assert lines[3].split() == ["bad?.py", "CRASHED", "-", "-", "-", "-", "0.000"]
     assert lines[4] == "bad?.py: ZeroDivisionError: division by zero"
+
+
+def test_a_score_made_without_the_sandbox_is_marked_wherever_it_is_shown():
+    unsafe = replace(tiny.evaluation(1.25), layers=(Layer.ENVIRONMENT, Layer.LIMITS))
+    safe = replace(tiny.evaluation(1.25), layers=tuple(Layer))
+    text = standings([Standing("a.py", unsafe), Standing("b.py", safe)], "error")
+    a, b, *notes = text.splitlines()[2:]
+    assert "OK, UNSAFE" in a
+    assert "UNSAFE" not in b
+    assert notes == [UNSAFE]
+    assert "UNSAFE" not in standings([Standing("b.py", safe), Standing("c.py", tiny.evaluation(1.0))], "error")
 
 
 def test_a_summary_has_columns_with_four_decimals_and_the_bound_the_last_row():

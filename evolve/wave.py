@@ -1,0 +1,227 @@
+"""Some cases of one child, driven in lock-step: one message carries the next question of each."""
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from numbers import Real
+from typing import Any, Protocol
+
+from evolve.cases import CaseSet, place
+from evolve.decision import check
+from evolve.patience import Overdue, Patience, late
+from evolve.problem import CPU_SECONDS, Call, InvalidDecision, Problem, ProblemError, Simulation
+from evolve.sandbox import PolicyFailure, WireError, wire
+from evolve.sandbox.failure import printable
+from evolve.types import Verdict
+
+_log = logging.getLogger(__name__)
+
+SMALLEST, LARGEST = 1e-100, 1e100
+"""What an objective may be, so that ratios of two are finite."""
+
+
+@dataclass(slots=True)
+class Measurement:
+    """What a policy reached on every case, or why it did not; ratios come later.
+
+    ``reference`` is what the reference reached beside it, where a problem is timed.
+    """
+
+    verdict: Verdict = Verdict.OK
+    message: str = ""
+    metrics: dict[int, Mapping[str, float]] = field(default_factory=dict)
+    reference: dict[int, Mapping[str, float]] = field(default_factory=dict)
+    cpu_seconds: float = 0.0
+    waited_seconds: float = 0.0
+    calls: int = 0
+
+
+class Respondent(Protocol):
+    """Who answers the questions: a sandboxed child."""
+
+    def ask(self, calls: Sequence[tuple[int, str, Sequence[Any]]]) -> list[Any]:
+        """Returns one decision for each ``(case, function, arguments)``, in order."""
+
+
+@dataclass(slots=True)
+class Running:
+    """A simulation and its call that waits for an answer; ``decided`` once it was sent one."""
+
+    position: int
+    simulation: Simulation = field(init=False)
+    call: Call = field(init=False)
+    decided: bool = False
+
+
+class Wave:
+    """Simulations of one child, driven in lock-step until all have ended.
+
+    A simulation that fails, or never comes back, before a policy has decided anything is the problem's
+    fault.  Afterwards the policy provoked it: its verdict is INVALID, and the log says what to mend in
+    the problem.
+    """
+
+    def __init__(
+        self, cases: CaseSet, wave: Mapping[int, int], measured: Measurement, patience: Patience[Running]
+    ) -> None:
+        self._cases, self._problem, self._wave, self._measured = cases, cases.problem, wave, measured
+        self._patience = patience
+        self._running: list[Running] = []
+
+    def run(self, child: Respondent) -> None:
+        """Notes the metrics of every case; no simulation is left open.
+
+        Raises:
+            PolicyFailure: a decision failed, the first that did.
+            ProblemError: a simulation did, before it was sent one.
+        """
+        try:
+            for position in self._wave:
+                self._begin(Running(position))
+            self._insist_on_time()
+            while self._running:
+                self._answer(self._ask(child))
+                self._insist_on_time()
+        except Overdue:
+            self._patience.at = None
+            raise self._overdue() from None
+        finally:
+            self._end()
+
+    def _ask(self, child: Respondent) -> list[Any]:
+        self._patience.at = None
+        try:
+            return child.ask([(step.position, step.call.name, step.call.arguments) for step in self._running])
+        except WireError:
+            step, error = next((step, error) for step in self._running if (error := _unfit(step.call)) is not None)
+            raise self._fault(step, f"asks `{step.call.name}` with {error}", error) from error
+
+    def _answer(self, decisions: Sequence[Any]) -> None:
+        self._measured.calls += len(decisions)
+        self._running = [
+            step for step, decision in zip(self._running, decisions, strict=True) if self._advance(step, decision)
+        ]
+
+    def _insist_on_time(self) -> None:
+        if self._patience.overdue is not None:  # a simulator swallowed it: what that goes on with is worth nothing
+            raise Overdue
+
+    def _begin(self, step: Running) -> None:
+        self._patience.at = step
+        try:
+            step.simulation = self._problem.simulate(self._cases.cases[self._wave[step.position]])
+            call = next(step.simulation)
+        except StopIteration as end:
+            self._finish(step, end.value)
+            return
+        except Exception as error:
+            what = f"fails with {type(error).__name__}: {error} ({place(error)})"
+            raise self._fault(step, what, error) from error
+        self._running.append(step)
+        step.call = self._call(step, call)
+
+    def _advance(self, step: Running, decision: Any) -> bool:
+        """Sends a decision into its simulation; returns whether that asks on."""
+        self._patience.at = step
+        checked = self._checked(step, decision)
+        step.decided = True
+        try:
+            call = step.simulation.send(checked)
+        except StopIteration as end:
+            self._finish(step, end.value)
+            return False
+        except InvalidDecision as broken:
+            raise PolicyFailure(Verdict.INVALID, printable(_text(broken)), step.position) from None
+        except Exception as error:
+            raise self._fault(step, f"fails with {type(error).__name__} ({place(error)})", error) from error
+        step.call = self._call(step, call)
+        return True
+
+    def _checked(self, step: Running, decision: Any) -> Any:
+        try:
+            return check(decision, step.call.returns)
+        except InvalidDecision as broken:
+            raise PolicyFailure(Verdict.INVALID, f"`{step.call.name}`: {broken}", step.position) from None
+        except ProblemError as error:
+            raise self._fault(step, f"asks for {printable(str(error))}", error) from error
+
+    def _call(self, step: Running, call: Any) -> Call:
+        if not isinstance(call, Call):
+            raise self._fault(step, f"yields a {type(call).__name__} where a Call is expected")
+        return call
+
+    def _finish(self, step: Running, metrics: Any) -> None:
+        """Notes the metrics of a case; CPU time is not among them yet."""
+        name, timed = self._problem.objective, self._problem.timed
+        if not isinstance(metrics, Mapping) or (name not in metrics and not (timed and name == CPU_SECONDS)):
+            raise self._fault(step, f"does not return its metrics, {name!r} among them")
+        if timed and CPU_SECONDS in metrics:
+            raise ProblemError(
+                f"{self._problem.name}: the simulator returns {CPU_SECONDS!r} itself; it is the judge that measures it "
+                "where `timed` is set"
+            )
+        if not all(map(_finite, metrics.values())):
+            raise self._fault(step, "returns a metric that is not a finite number")
+        plain = {name: value if type(value) is int else float(value) for name, value in metrics.items()}
+        if name in plain and not SMALLEST <= (value := objective(self._problem, plain)) <= LARGEST:
+            what = (
+                f"returns {value} as {name!r}, but ratios need positive values: set `floor` to the least that matters"
+            )
+            raise self._fault(step, what)
+        self._measured.metrics[self._wave[step.position]] = plain
+
+    def _overdue(self) -> Exception:
+        step, self._patience.overdue = self._patience.overdue, None
+        assert step is not None
+        return self._fault(step, late(self._patience.seconds))
+
+    def _fault(self, step: Running, what: str, error: Exception | None = None) -> Exception:
+        """Returns what to raise for a simulation that is at fault."""
+        label, name = self._cases.labels[self._wave[step.position]], self._problem.name
+        if not step.decided:
+            return ProblemError(f"{name}: the simulator {what}, on {label} and before the first decision")
+        _log.error("a decision on %s provoked a bug of %s: its simulator %s", label, name, what, exc_info=error)
+        return PolicyFailure(
+            Verdict.INVALID, f"the decision provoked a bug of the problem: its simulator {what}", step.position
+        )
+
+    def _end(self) -> None:
+        """Closes the simulations that are left, whose ``finally`` may fail or hang like all else of them."""
+        for step in self._running:
+            self._patience.at = step
+            try:
+                step.simulation.close()
+            except (Exception, Overdue) as error:  # noqa: BLE001 - a verdict stands, whatever comes after it
+                what = late(self._patience.seconds) if isinstance(error, Overdue) else f"failed: {type(error).__name__}"
+                _log.error("closing a simulation of %s %s: a bug of the problem", self._problem.name, what)
+        self._running = []
+        self._patience.at = self._patience.overdue = None
+
+
+def objective(problem: Problem, metrics: Mapping[str, float]) -> float:
+    """Returns the metric that counts, at least the problem's floor."""
+    return max(metrics[problem.objective], problem.floor)
+
+
+def _text(error: Exception) -> str:
+    """Returns what an exception says; a simulator may have given it a decision that no text can be made of."""
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - such as a RecursionError
+        return "an illegal decision"
+
+
+def _finite(value: Any) -> bool:
+    try:
+        return isinstance(value, Real) and math.isfinite(value)
+    except OverflowError:  # an integer beyond all floats
+        return False
+
+
+def _unfit(call: Call) -> WireError | None:
+    try:
+        wire.pack(call.arguments)
+    except WireError as error:
+        return error
+    return None
