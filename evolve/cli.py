@@ -5,16 +5,15 @@ Exit status: 0 done, 1 the work failed, 2 wrong use.  What is heavy is imported 
 
 import argparse
 import datetime
-import logging
 import os
 import signal
 import sys
-import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evolve import options as command_line
+from evolve.report import terminal
 from evolve.types import EvolveError
 
 if TYPE_CHECKING:
@@ -24,33 +23,37 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status."""
     options = command_line.parse(arguments)
-    leave = "\r\x1b[K" if sys.stderr.isatty() else ""  # the progress line
-    logging.basicConfig(format=f"{leave}%(levelname)s: %(message)s")
+    terminal.prepare()
     try:
         status = _COMMANDS[options.command](options)
         sys.stdout.flush()
     except EvolveError as error:
-        print(f"evolve: {error}", file=sys.stderr)
+        terminal.warn(f"evolve: {error}")
         return 1
     except BrokenPipeError:  # the reader of our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        print(f"evolve: {error}", file=sys.stderr)
+        terminal.warn(f"evolve: {error}")
         return 1
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough
         print("\nevolve: interrupted", file=sys.stderr)
         return 1
     except Exception as error:  # noqa: BLE001 - the last place where it can be said in a line
-        print(f"evolve: a bug, of evolve or of the problem's file: {_traced(error)}", file=sys.stderr)
+        terminal.warn(f"evolve: a bug, of evolve or of the problem's file: {terminal.traced(error)}")
         return 1
     return status
 
 
-def _traced(error: Exception) -> str:
-    *_, last = traceback.extract_tb(error.__traceback__)
-    return f"{type(error).__name__}: {error} ({last.filename}, line {last.lineno}, in {last.name})"
+def _print(options: argparse.Namespace, value: object, text: Callable[[], str]) -> None:
+    """Prints what was found, as JSON or in words."""
+    from evolve.report import tables
+
+    if options.json:
+        print(tables.as_json(value))
+    else:
+        terminal.say(text())
 
 
 def _problems(options: argparse.Namespace) -> int:
@@ -74,7 +77,7 @@ def _problems(options: argparse.Namespace) -> int:
         for row in rows
     ]
     headings = ("problem", "decision", "objective", "baselines", "best baseline", "gap closed", "s/evaluation")
-    print(tables.table(headings, body, left=3))
+    terminal.say(tables.table(headings, body, left=3))
     return 0
 
 
@@ -95,7 +98,7 @@ def _run(options: argparse.Namespace) -> int:
 
     def begun() -> None:
         said = f"searching in {options.out}; Ctrl-C stops, and `{plan.again(options)}` goes on"
-        print("\n".join([*preview, said]), file=sys.stderr)
+        terminal.warn("\n".join([*preview, said]))
 
     try:
         ending = session.search(
@@ -117,11 +120,11 @@ def _run(options: argparse.Namespace) -> int:
     progress.clear()
     _print_run(options, ending.best)
     if ending.trouble:
-        print(f"evolve: {ending.trouble}; when that is mended, `{plan.again(options)}` goes on", file=sys.stderr)
+        terminal.warn(f"evolve: {ending.trouble}; when that is mended, `{plan.again(options)}` goes on")
     elif ending.exhausted:
-        print(f"stopped early: {ending.exhausted}", file=sys.stderr)
+        terminal.warn(f"stopped early: {ending.exhausted}")
     elif options.dollars is not None or options.tokens is not None or options.target is not None:
-        print(f"ended: {ending.spent}", file=sys.stderr)
+        terminal.warn(f"ended: {ending.spent}")
     return 1 if ending.trouble else 0
 
 
@@ -137,7 +140,7 @@ def _stopped(options: argparse.Namespace, progress: "ProgressLine") -> int:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough
     progress.finish()
-    print(f"\nstopped; every evaluation is kept, and `{plan.again(options)}` goes on", file=sys.stderr)
+    terminal.warn(f"\nstopped; every evaluation is kept, and `{plan.again(options)}` goes on")
     if (options.out / "journal.sqlite").exists():
         _print_run(options)
     return 1
@@ -157,11 +160,11 @@ def _fresh_folder(problem: str) -> Path:
 
 
 def _print_run(options: argparse.Namespace, best: int | None = None) -> int:
-    from evolve.report import runs, tables
+    from evolve.report import runs
 
     with runs.opened(options.out) as (folder, journal):
         summary = runs.summary(folder, journal, best)
-        print(tables.as_json(summary) if options.json else runs.describe(summary))
+        _print(options, summary, lambda: runs.describe(summary))
     return 0
 
 
@@ -171,13 +174,15 @@ def _prompt(options: argparse.Namespace) -> int:
 
     if options.write is not None:
         written = prompts.write(options.write)
-        print(f"wrote {', '.join(map(str, written))}; change them, and give --prompts {options.write} to `evolve run`")
+        terminal.say(
+            f"wrote {', '.join(map(str, written))}; change them, and give --prompts {options.write} to `evolve run`"
+        )
         return 0
     problem = catalog.load(options.problem)
     question = preview.question(
         problem, options.operator, options.cases or "train", options.prompt_tokens or 12_000, options.prompts
     )
-    print(question)
+    terminal.say(question)
     return 0
 
 
@@ -189,7 +194,7 @@ def _score(options: argparse.Namespace) -> int:
     rows = scoring.score(
         problem, options.policies, options.cases or options.split or "train", options.workers, unsafe=options.unsafe
     )
-    print(tables.as_json(rows) if options.json else tables.standings(rows, problem.objective))
+    _print(options, rows, lambda: tables.standings(rows, problem.objective))
     return 0 if all(row.evaluation.score is not None for row in rows) else 1
 
 
@@ -215,27 +220,27 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _show(options: argparse.Namespace) -> int:
-    from evolve.report import runs, tables
+    from evolve.report import runs
 
     with runs.opened(options.run) as (folder, journal):
         if options.id is None:
             run = runs.summary(folder, journal)
-            print(tables.as_json(run) if options.json else runs.describe(run))
+            _print(options, run, lambda: runs.describe(run))
         else:
             found = runs.turn(journal, options.id)
             describe = runs.describe_prompt if options.prompt else runs.describe_turn
-            print(tables.as_json(found) if options.json else describe(journal, options.id))
+            _print(options, found, lambda: describe(journal, options.id))
     return 0
 
 
 def _log(options: argparse.Namespace) -> int:
-    from evolve.report import runs, tables
+    from evolve.report import runs
 
     with runs.opened(options.run) as (_, journal):
         entries = journal.log() if options.all else runs.line_to_best(journal)
-        print(tables.as_json(entries) if options.json else runs.log_table(entries))
+        _print(options, entries, lambda: runs.log_table(entries))
         if not (options.all or options.json):
-            print(f"\nthe line to the best; `evolve log {options.run} --all` lists all {journal.turns()}")
+            terminal.say(f"\nthe line to the best; `evolve log {options.run} --all` lists all {journal.turns()}")
     return 0
 
 
@@ -257,32 +262,25 @@ def _new(options: argparse.Namespace) -> int:
     from evolve import scaffold
 
     path = scaffold.write(options.name, Path())
-    print(f"wrote {path}; try: evolve score {path} && evolve run {path} --evaluations 200")
+    terminal.say(f"wrote {path}; try: evolve score {path} && evolve run {path} --evaluations 200")
     return 0
 
 
 def _check(options: argparse.Namespace) -> int:
-    import random
-    import time
+    from evolve.conformance.apart import audit_apart
+    from evolve.report import check
 
-    from evolve import catalog, conformance
-    from evolve.report import check, tables
-
-    def tell(name: str) -> None:
-        if sys.stderr.isatty():
-            print(f"\r\x1b[Kchecking {name} ...", end="", file=sys.stderr, flush=True)
-
-    found = conformance.audit(catalog.load(options.problem), random.Random(0), time.monotonic, tell)
-    print("\r\x1b[K" if sys.stderr.isatty() else "", end="", file=sys.stderr, flush=True)
-    print(tables.as_json(found) if options.json else check.describe(found))
+    with check.Progress(sys.stderr) as progress:
+        found = audit_apart(options.problem, 0, progress)
+    _print(options, found, lambda: check.describe(found))
     return 0 if found.passed else 1
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from evolve.report import doctor, tables
+    from evolve.report import doctor
 
     health = doctor.examine()
-    print(tables.as_json(health) if options.json else doctor.describe(health))
+    _print(options, health, lambda: doctor.describe(health))
     return 0 if health.sound else 1
 
 

@@ -1,5 +1,6 @@
 """SQLite as we use it: one file that survives a killed process, and errors in one clear message."""
 
+import errno
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +9,8 @@ from pathlib import Path
 from evolve.types import EvolveError
 
 ADVICE = "start a new run with another --out, or put a copy of the file back"
+_ROOM = "make room on its disk, and the same command goes on; all that was told is kept"
+_FULL = frozenset({"SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_FSYNC", "SQLITE_IOERR_SHMSIZE"})
 
 
 class JournalError(EvolveError):
@@ -20,7 +23,12 @@ def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError, ValueError, TypeError, KeyError, IndexError) as error:
-        raise JournalError(f"the journal {path} cannot be used ({error}); {ADVICE}") from error
+        raise JournalError(f"the journal {path} cannot be used ({error}); {_advice(error)}") from error
+
+
+def _advice(error: Exception) -> str:
+    no_room = error.errno in (errno.ENOSPC, errno.EDQUOT) if isinstance(error, OSError) else False
+    return _ROOM if no_room or getattr(error, "sqlite_errorname", "") in _FULL else ADVICE
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from evolve.database import ADVICE, JournalError
 
-FORMAT = 3
+FORMAT = 4
 
 
 @dataclass(frozen=True, slots=True)

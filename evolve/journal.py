@@ -14,7 +14,7 @@ from evolve import rows
 from evolve.database import ADVICE, JournalError, connect, connect_to_read, explained, text
 from evolve.header import Header, read
 from evolve.ledger import LEDGER_SCHEMA, Ledger
-from evolve.rows import Entry
+from evolve.rows import Entry, Seal
 from evolve.types import Candidate, Evaluation, Miss, Proposal, Verdict
 
 _SCHEMA = (
@@ -28,7 +28,9 @@ _SCHEMA = (
     feedback TEXT NOT NULL, cpu_seconds REAL NOT NULL, calls INTEGER NOT NULL, confirmed INTEGER NOT NULL,
     layers TEXT NOT NULL, run_seconds REAL NOT NULL, results TEXT NOT NULL, PRIMARY KEY (number, cases))""",
     "CREATE INDEX by_score ON evaluations (cases, score, number, verdict, run_seconds)",
-    "CREATE TABLE sealed_uses (at TEXT NOT NULL, number INTEGER NOT NULL, policies INTEGER NOT NULL)",
+    """CREATE TABLE sealed_uses (
+    at TEXT NOT NULL, number INTEGER NOT NULL, policies INTEGER NOT NULL, turns INTEGER NOT NULL,
+    revealed INTEGER NOT NULL)""",
     "CREATE TABLE faults (at TEXT NOT NULL, turns INTEGER NOT NULL, message TEXT NOT NULL)",
     *LEDGER_SCHEMA,
 )
@@ -152,11 +154,19 @@ class Journal:
 
     def record_sealed_use(self, at: str, number: int, policies: int) -> None:
         """Notes that the sealed split was used for a candidate, before it is."""
-        self._write("INSERT INTO sealed_uses VALUES (?, ?, ?)", at, number, policies)
+        self._write("INSERT INTO sealed_uses SELECT ?, ?, ?, count(*), 0 FROM proposals", at, number, policies)
 
-    def sealed_uses(self) -> int:
-        """Returns how often the sealed split was used."""
-        return int(self._one("SELECT count(*) FROM sealed_uses")[0])
+    def record_reveal(self) -> None:
+        """Notes that the last use of the sealed split reveals its secret, before it does."""
+        self._write("UPDATE sealed_uses SET revealed = 1 WHERE rowid = (SELECT max(rowid) FROM sealed_uses)")
+
+    def seal(self) -> Seal:
+        """Returns how often the sealed split was used, and whether its cases are still a secret."""
+        uses = self._all("SELECT turns, revealed FROM sealed_uses ORDER BY rowid")
+        reveals = [index for index, (_, revealed) in enumerate(uses) if revealed]
+        if not reveals:
+            return Seal(len(uses), 0, None)
+        return Seal(len(uses), len(uses) - reveals[0] - 1, int(uses[reveals[0]][0]))
 
     def record_fault(self, at: str, message: str) -> None:
         """Notes what stopped the run; it is no verdict on any policy."""

@@ -3,39 +3,15 @@
 import ast
 import builtins
 import hashlib
-import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from evolve.types import EvolveError
+from evolve.source import MOST_CHARACTERS, SourceError, parse
 
-MOST_CHARACTERS = 100_000
+__all__ = ["MOST_CHARACTERS", "SourceError", "digest", "key", "parse"]
+
 _KEPT = frozenset(dir(builtins))
 _SKIPPED_FIELDS = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
-
-
-class SourceError(EvolveError):
-    """The text is not Python that we can read; the message says why and, where known, on which line."""
-
-
-def parse(source: str) -> ast.Module:
-    """Returns the syntax tree of a policy.
-
-    Raises:
-        SourceError: for everything that can be wrong with a text, hostile ones included.
-    """
-    if len(source) > MOST_CHARACTERS:
-        raise SourceError(f"a policy may have {MOST_CHARACTERS:,} characters; this one has {len(source):,}")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a policy's `"\d"` is no concern of ours
-            return ast.parse(source)
-    except SyntaxError as broken:
-        raise SourceError(f"line {broken.lineno or 1}: {broken.msg}") from None
-    except (ValueError, OverflowError) as broken:
-        raise SourceError(f"not source text: {broken}") from None
-    except (RecursionError, MemoryError):
-        raise SourceError("too deeply nested to be parsed") from None
 
 
 def key(source: str) -> str:

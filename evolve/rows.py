@@ -20,6 +20,22 @@ class Entry:
     rationale: str
 
 
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """How often the sealed split was used, and how often after its secret had been revealed.
+
+    ``turns`` is how many the run had come to when the secret was first revealed; None while it never was.
+    """
+
+    uses: int
+    uses_after_reveal: int
+    turns: int | None
+
+    def covers(self, number: int) -> bool:
+        """Returns whether a candidate was there before anyone could know the sealed cases."""
+        return self.turns is None or number < self.turns
+
+
 def packed(results: tuple[CaseResult, ...]) -> str:
     """Returns the results on every case as JSON by column; a metric that a case lacks is null."""
     names = dict.fromkeys(name for result in results for name in result.metrics)

@@ -38,7 +38,8 @@ class {class_name}(Problem):
 
 
 def zipf_keys(count, rng):
-    return rng.choices(range(500), [1 / (rank + 1) for rank in range(500)], k=count)
+    keys = rng.sample(range(500), 500)  # popular ones have no telling names
+    return rng.choices(keys, [1 / (rank + 1) for rank in range(500)], k=count)
 '''
 
 

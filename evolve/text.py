@@ -1,13 +1,23 @@
 """Text of strangers, made inert: policies, models and providers may write anything."""
 
 import difflib
+from collections import Counter
+from collections.abc import Sequence
 
 _LONGEST_LINE = 2000
+_MOST_COMPARISONS = 20_000_000
+"""Of lines in a diff: a second's work.  Texts made for it would take minutes."""
 
 
 def inert(text: str) -> str:
     """Returns text without control characters; a line that is too long says that it was cut."""
     return "\n".join(_inert_line(line) for line in text.replace("\r\n", "\n").split("\n"))
+
+
+def visible(text: str) -> str:
+    """Returns text without control characters, its lines as long as they are."""
+    lines = text.replace("\r\n", "\n").split("\n")
+    return "\n".join(line if line.isprintable() else _shown(line) for line in lines)
 
 
 def brief(text: str, width: int) -> str:
@@ -17,13 +27,31 @@ def brief(text: str, width: int) -> str:
 
 
 def unified(old: str, new: str, old_name: str, new_name: str, context: int = 3) -> list[str]:
-    """Returns the lines of a unified diff of two policies; none when they are equal."""
+    """Returns the lines of a unified diff of two policies; none when they are equal.
+
+    Where it would take too long to find out what they share, all of one is replaced by all of the other.
+    """
     before, after = inert(old).splitlines(), inert(new).splitlines()
-    return list(difflib.unified_diff(before, after, old_name, new_name, lineterm="", n=context))
+    if before == after or _comparisons(before, after) <= _MOST_COMPARISONS:
+        return list(difflib.unified_diff(before, after, old_name, new_name, lineterm="", n=context))
+    head = [f"--- {old_name}", f"+++ {new_name}", f"@@ -1,{len(before)} +1,{len(after)} @@"]
+    return [*head, *(f"-{line}" for line in before), *(f"+{line}" for line in after)]
+
+
+def _comparisons(before: Sequence[str], after: Sequence[str]) -> int:
+    """Returns about how many lines difflib compares at worst: all equal pairs, again for every match."""
+    left, right = Counter(before), Counter(after)
+    popular = 1 + len(after) // 100 if len(after) >= 200 else len(after)  # difflib does not match by more frequent ones
+    pairs = sum(count * right[line] for line, count in left.items() if right[line] <= popular)
+    return pairs * min(len(before), len(after))
 
 
 def _inert_line(line: str) -> str:
     shown = line[:_LONGEST_LINE]
     if not shown.isprintable():
-        shown = "".join(c if c.isprintable() or c == "\t" else "?" for c in shown)
+        shown = _shown(shown)
     return shown if len(line) <= _LONGEST_LINE else f"{shown} [{len(line) - _LONGEST_LINE} more characters]"
+
+
+def _shown(line: str) -> str:
+    return "".join(c if c.isprintable() or c == "\t" else "?" for c in line)

@@ -30,8 +30,10 @@ class Verification:
     """What the sealed split says of the best candidate of a run.
 
     ``standings`` are the baselines, the reference first, then the best found; ``trains`` are their
-    scores on train.  ``uses`` counts this use of the sealed split.  ``secret`` is what the cases were
-    drawn from: its SHA-256 is ``secret_hash``, which the journal holds since the run began.
+    scores on train.  ``uses`` counts this use of the sealed split, and so does ``uses_after_reveal`` if
+    another had revealed the secret; ``covered`` says that the best was found before the first one did.
+    ``secret`` is what the cases were drawn from: its SHA-256 is ``secret_hash``, which the journal holds
+    since the run began.
     """
 
     number: int
@@ -44,6 +46,8 @@ class Verification:
     mean_bound: float | None
     cases: int
     uses: int
+    uses_after_reveal: int
+    covered: bool
     secret: str
     secret_hash: str
 
@@ -60,7 +64,10 @@ class Verification:
 
 
 def verify(problem: Problem, journal: Journal, executor: Executor, secret: str) -> Verification:
-    """Judges the best candidate and every baseline on the sealed cases, confirmed with a child for each case."""
+    """Judges the best candidate and every baseline on the sealed cases, confirmed with a child for each case.
+
+    What it returns reveals the secret; the journal knows before.
+    """
     best = choose(journal, executor)
     names = [baseline.name for baseline in problem.baselines()]
     numbers = [*range(len(names)), best]
@@ -69,6 +76,8 @@ def verify(problem: Problem, journal: Journal, executor: Executor, secret: str) 
     train = [journal.evaluation(number) for number in numbers]
     found_train = train[-1]
     assert found_train is not None  # a finalist has a score on train
+    journal.record_reveal()
+    seal = journal.seal()
     return Verification(
         number=best,
         baseline=names[best] if best < len(names) else None,
@@ -79,7 +88,9 @@ def verify(problem: Problem, journal: Journal, executor: Executor, secret: str) 
         duels=tuple(_duels(names, sealed, cases)),
         mean_bound=None if cases.bounds is None else sum(cases.bounds) / len(cases),
         cases=len(cases),
-        uses=journal.sealed_uses(),
+        uses=seal.uses,
+        uses_after_reveal=seal.uses_after_reveal,
+        covered=seal.covers(best),
         secret=secret,
         secret_hash=journal.header.secret_hash,
     )

@@ -8,7 +8,7 @@ import tiny
 from evolve.database import JournalError
 from evolve.header import Header
 from evolve.journal import Journal
-from evolve.rows import packed, unpacked
+from evolve.rows import Seal, packed, unpacked
 from evolve.types import CaseResult, Evaluation, Proposal, Verdict
 
 HEADER = Header("tiny", "tiny.py", "d1", "0.1", 7, 8, "train", "", "mutate 3", "h", "2026-01-01")
@@ -98,12 +98,24 @@ def test_other_cases_than_train_are_kept_apart(path):
         assert (journal.evaluation(1).score, journal.count(), journal.seconds()) == (1.1, 3, 1.0)
 
 
-def test_uses_of_the_sealed_cases_are_counted(path):
+def test_uses_of_the_sealed_cases_are_counted_and_apart_those_after_the_secret_was_revealed(path):
     with Journal.create(path, HEADER) as journal:
-        assert journal.sealed_uses() == 0
-        journal.record_sealed_use("now", 3, 2)
-        journal.record_sealed_use("later", 3, 2)
-        assert journal.sealed_uses() == 2
+        assert journal.seal() == Seal(0, 0, None)
+        journal.propose(0, Proposal("x", "baseline"))
+        journal.record_sealed_use("first", 0, 1)
+        assert journal.seal() == Seal(1, 0, None)
+        assert journal.seal().covers(99)  # nobody knows the cases yet
+    with Journal.open(path) as journal:
+        journal.propose(1, Proposal("y", "mutate"))
+        journal.record_sealed_use("second, which the first did not come to the end of", 1, 2)
+        journal.record_reveal()
+        assert journal.seal() == Seal(2, 0, 2)
+        journal.propose(2, Proposal("z", "mutate"))
+        journal.record_sealed_use("third", 2, 2)
+        journal.record_reveal()
+        assert journal.seal() == Seal(3, 1, 2)
+        assert journal.seal().covers(1)
+        assert not journal.seal().covers(2)
 
 
 def test_metrics_may_differ_from_case_to_case():

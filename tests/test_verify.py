@@ -8,6 +8,7 @@ from evolve.header import Header
 from evolve.journal import Journal
 from evolve.problem import ProblemError
 from evolve.report import proof
+from evolve.rows import Seal
 from evolve.standings import gap
 from evolve.types import Baseline, EvolveError, Proposal
 from evolve.verify import verify
@@ -27,7 +28,7 @@ def journal(tmp_path):
 def verified(tmp_path, journal, sandbox):
     """Runs through a journal of the baselines and other policies, and verifies its best."""
 
-    def verified(*others, changes=(), baselines=()):
+    def verified(*others, changes=(), baselines=(), more=False, verifying=True):
         problem = catalog.load(str(tiny.write(tmp_path, changes=changes)))
         known = [*problem.baselines(), *(Baseline(f"baseline {i}", source) for i, source in enumerate(baselines))]
         problem.baselines = lambda: known  # instead of files in seeds/
@@ -38,8 +39,11 @@ def verified(tmp_path, journal, sandbox):
             task = tiny.Task(source)
             journal.record(number, executor.submit(task).result(), 1.0)
         executor.tasks.clear()
+        if not verifying:
+            return None, "", executor, problem
         result = verify(problem, journal, executor, "secret")
-        return result, proof.conclusion(problem, result), executor.tasks
+        said = proof.conclusion(problem, result)
+        return (result, said, executor, problem) if more else (result, said, executor.tasks)
 
     return verified
 
@@ -142,15 +146,49 @@ def test_a_baseline_that_fails_on_sealed_cases_has_no_duel_but_is_named(verified
 
 def test_every_use_of_the_sealed_cases_is_counted_before_it_happens(verified, journal):
     result, _, _ = verified(BETTER)
-    assert result.uses == journal.sealed_uses() == 1
+    assert (result.uses, result.uses_after_reveal, result.covered) == (1, 0, True)
+    assert journal.seal() == Seal(1, 0, 2)
     assert (result.secret, result.secret_hash) == ("secret", "hash")
+
+
+def test_a_second_proof_says_that_the_cases_were_known_and_not_that_the_policy_was_made_for_them(verified, journal):
+    _, _, executor, problem = verified(BETTER, more=True)
+    again = verify(problem, journal, executor, "secret")
+    assert (again.uses, again.uses_after_reveal, again.covered) == (2, 1, True)
+    assert "used 2 times by now, 1 of them after the secret had been revealed" in proof.uses(again)
+    assert proof.warning(again) == []
+
+
+def test_a_policy_that_was_found_after_the_secret_had_been_revealed_is_proved_with_a_warning(verified, journal):
+    _, _, executor, problem = verified(CONSTANT, more=True)
+    found_later = "def guess(x):\n    return 3 * x\n"
+    journal.propose(2, Proposal(found_later, "mutate", "op"))
+    journal.record(2, executor.submit(tiny.Task(found_later)).result(), 2.0)
+    result = verify(problem, journal, executor, "secret")
+    assert (result.number, result.uses, result.uses_after_reveal, result.covered) == (2, 2, 1, False)
+    (warning,) = proof.warning(result)
+    assert "#2 was found after an earlier `evolve verify` had revealed the secret" in warning
+
+
+def test_a_proof_that_failed_before_its_end_is_a_use_that_revealed_nothing(verified, journal):
+    class Failing(tiny.Inline):
+        def submit(self, task):
+            if task.cases == "test":
+                raise EvolveError("the sandbox fell")
+            return super().submit(task)
+
+    _, _, executor, problem = verified(BETTER, more=True, verifying=False)
+    executor.__class__ = Failing
+    with pytest.raises(EvolveError, match="the sandbox fell"):
+        verify(problem, journal, executor, "secret")
+    assert journal.seal() == Seal(1, 0, None)
 
 
 def test_a_run_without_any_score_cannot_be_verified(tmp_path, journal, sandbox):
     problem = catalog.load(str(tiny.write(tmp_path)))
     with pytest.raises(EvolveError, match="no candidate of this run has a score"):
         verify(problem, journal, tiny.Inline(problem, sandbox), "secret")
-    assert journal.sealed_uses() == 0
+    assert journal.seal() == Seal(0, 0, None)
 
 
 def test_a_bound_that_a_policy_beats_is_a_fault_of_the_problem(tmp_path):

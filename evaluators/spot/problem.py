@@ -1,14 +1,16 @@
 """The problem `spot`: finish a job before its deadline on spot and on-demand instances."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import ClassVar
 
 import numpy as np
 
 from evaluators.spot.optimum import optimum
 from evaluators.spot.simulator import HOUR, ON_DEMAND_PRICE, Case, dollars, metrics, run, validate
-from evolve.problem import Problem, Simulation, Split
+from evolve.problem import Problem, Simulation, Split, Twin
 from evolve.types import EvolveError, Limits
 from workloads.spot_traces import TraceError, Window, availability, draw_pool, read_windows
 
@@ -65,6 +67,15 @@ class Spot(Problem):
     def bound(self, case: Case) -> float:
         """Returns the least cost of all decisions, availability known in advance (exact)."""
         return optimum(case)
+
+    def twin(self, case: Case, random: Random) -> Twin:
+        """Returns the case with the opposite availability from a drawn tick on."""
+        tick = random.randrange(1, case.ticks)
+        other = tuple(not there for there in case.available[tick:])
+        moment = tick * case.tick
+        return Twin(
+            replace(case, available=case.available[:tick] + other), lambda call: call.arguments[0]["time"] < moment
+        )
 
     def feedback(self, case: Case, metrics: Mapping[str, float]) -> str:
         """Returns hours on each type, starts and losses of instances, and cost against always on-demand."""

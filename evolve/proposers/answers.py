@@ -6,7 +6,6 @@ where there is no doubt which one is meant.  Nothing in an answer is run or obey
 
 import ast
 import re
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ from evolve import normal
 from evolve.proposers.edits import applied
 from evolve.proposers.entries import flaw
 from evolve.proposers.layout import CLOSING, DIVIDER, OPENING, Layout, Unusable, lines_of, read
+from evolve.source import insist_on_compiling
 from evolve.text import brief
 from evolve.types import Outcome
 
@@ -115,7 +115,7 @@ class _Task:
         """Returns the answer if its policy compiles and is not the parent in another dress."""
         try:
             same = normal.digest(tree) == self._key
-            _compile(tree, duplicates="finally" in source)
+            insist_on_compiling(tree, source)
         except normal.SourceError as broken:
             raise _not_python(broken, source) from None
         if same:
@@ -195,45 +195,6 @@ def _not_python(broken: normal.SourceError, source: str) -> Unusable:
     if found and 0 < int(found[1]) <= len(lines):
         message += f": `{brief(lines[int(found[1]) - 1][:_LONGEST_LINE], 120)}`"
     return Unusable(Outcome.NO_POLICY, f"the code is not Python: {message}")
-
-
-def _compile(tree: ast.Module, *, duplicates: bool) -> None:
-    """Refuses what parses and is no Python, such as ``break`` outside a loop; spoils the tree.
-
-    Raises:
-        SourceError: it does not compile.
-    """
-    try:
-        whole = _Flat().visit(tree) if duplicates else tree
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            compile(whole, "<policy>", "exec", dont_inherit=True)
-    except SyntaxError as broken:
-        raise normal.SourceError(f"line {broken.lineno or 1}: {broken.msg}") from None
-    except (ValueError, OverflowError) as broken:
-        raise normal.SourceError(f"not source text: {broken}") from None
-    except (RecursionError, MemoryError):
-        raise normal.SourceError("too deeply nested to be compiled") from None
-
-
-class _Flat(ast.NodeTransformer):
-    """Moves each ``finally`` behind its ``try``.
-
-    The compiler copies such a block to every way out of its ``try``, so that a page of them takes minutes
-    and gigabytes.  The policy's own child has limits for that; we only look for errors.
-    """
-
-    def visit_Try(self, node: ast.Try) -> list[ast.stmt]:
-        """Returns the statements to stand in its place."""
-        self.generic_visit(node)
-        after, node.finalbody = node.finalbody, []
-        return [node, *after] if node.handlers else [*node.body, *after]
-
-    def visit_TryStar(self, node: ast.TryStar) -> list[ast.stmt]:
-        """Returns the statements to stand in its place."""
-        self.generic_visit(node)
-        after, node.finalbody = node.finalbody, []
-        return [node, *after]
 
 
 def _ended(source: str) -> str:

@@ -10,6 +10,7 @@ from evolve.proposers.syntax import expressions, statements
 from evolve.proposers.syntax.anatomy import Anatomy, signatures
 from evolve.proposers.syntax.material import Material
 from evolve.proposers.syntax.splice import Edit
+from evolve.source import insist_on_compiling
 from evolve.types import Candidate, Miss, Proposal, Verdict
 
 Operator = Callable[[Material], Edit | None]
@@ -118,8 +119,9 @@ def accepted(parent: Anatomy, source: str) -> bool:
         return False
     try:
         tree = normal.parse(source)
-        different = normal.digest(tree) != parent.key
-        compile(tree, "<policy>", "exec")  # finds `break` outside a loop, which parses
-    except (normal.SourceError, SyntaxError, ValueError, RecursionError):
+        if normal.digest(tree) == parent.key or signatures(tree) != parent.signatures:
+            return False
+        insist_on_compiling(tree, source)
+    except normal.SourceError:
         return False
-    return different and signatures(tree) == parent.signatures
+    return True

@@ -14,7 +14,7 @@ from string import Template
 
 from evolve.models import estimated_tokens
 from evolve.proposers.brief import Brief
-from evolve.text import brief, inert, unified
+from evolve.text import brief, inert, unified, visible
 from evolve.types import Candidate, CaseResult, EvolveError
 
 ANGLES = (
@@ -188,7 +188,8 @@ def write(folder: Path) -> list[Path]:
 
 
 def fenced(text: str, language: str) -> str:
-    """Returns text in a code block that nothing in it can end."""
+    """Returns text, without control characters, in a code block that nothing in it can end."""
+    text = visible(text)
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}{language}\n{text.rstrip()}\n{fence}"
@@ -239,7 +240,8 @@ def _listed(shown: Sequence[str], whole: Sequence[object], between: str = "\n\n"
 
 
 def _feedback(text: str) -> str:
-    return _cut(inert(text), _MOST_FEEDBACK) or "(the problem says nothing of them)"
+    said = _cut(inert(text), _MOST_FEEDBACK).strip()
+    return fenced(said, "") if said else "(the problem says nothing of them)"
 
 
 def _cut(text: str, most: int) -> str:

@@ -15,6 +15,7 @@ from evolve import normal
 from evolve.archives import Archive
 from evolve.proposers.syntax.constants import number, tunable, written
 from evolve.proposers.syntax.splice import ATOM, SIGN, Text, floor
+from evolve.source import insist_on_shallow
 from evolve.types import Candidate, Miss, Proposal
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ _SAMPLED = 0.5  # share of questions to the sampler; near the best there is as m
 _SPREADS = (0.05, 0.15, 0.3, 0.6)
 _MOST_TRIALS = 60
 _MOST_SKELETONS = 4096
+_MOST_VALUES = 500  # of a policy; one with more is a table, of which eight at a time tell nothing
 _ATTEMPTS = 8
 
 
@@ -99,13 +101,13 @@ def dials(source: str) -> Dials:
     """Returns the dials of a policy.
 
     Raises:
-        SourceError: the source does not parse.
+        SourceError: the source does not parse, is too deep, or has too many constants.
     """
     tree = normal.parse(source)
-    try:
-        nodes = tunable(tree)
-    except RecursionError:
-        raise normal.SourceError("too deeply nested to be taken apart") from None
+    insist_on_shallow(tree)
+    nodes = tunable(tree)
+    if len(nodes) > _MOST_VALUES:
+        raise normal.SourceError(f"more than {_MOST_VALUES} constants")
     chosen = {id(node) for node in nodes}
     floors = {
         id(child): floor(parent, child)

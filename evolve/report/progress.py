@@ -7,7 +7,7 @@ from typing import TextIO
 
 from evolve.report.tables import cost, share
 from evolve.session import Progress
-from evolve.text import brief
+from evolve.text import brief, inert
 from evolve.types import Candidate
 
 _TERMINAL_EVERY_SECONDS, _FILE_EVERY_SECONDS = 0.2, 10.0
@@ -40,7 +40,8 @@ class ProgressLine:
 
     def waiting(self, message: str) -> None:
         """Says what keeps the search waiting, on a line of its own."""
-        self._stream.write(f"\r\x1b[K{message}\n" if self._live else f"{message}\n")
+        said = inert(message)
+        self._stream.write(f"\r\x1b[K{said}\n" if self._live else f"{said}\n")
         self._stream.flush()
 
     def choosing(self) -> None:

@@ -8,7 +8,7 @@ from evolve.journal import Journal
 from evolve.problem import Problem
 from evolve.report import runs, tables
 from evolve.standings import Standing
-from evolve.text import brief
+from evolve.text import brief, inert
 from evolve.verify import Verification
 
 ENOUGH = 30
@@ -21,7 +21,8 @@ def proof(folder: RunFolder, journal: Journal, problem: Problem, result: Verific
     better = "lower" if problem.direction == "minimize" else "higher"
     return "\n".join(
         [
-            conclusion(problem, result),
+            inert(conclusion(problem, result)),
+            *warning(result),
             "",
             _scores(result, problem.objective, brief(run.header.cases, 30)),
             f"{better} {problem.objective} is better; a score is the geometric mean over cases of the ratio to the "
@@ -29,12 +30,10 @@ def proof(folder: RunFolder, journal: Journal, problem: Problem, result: Verific
             "",
             *_duels(result),
             *_failures(result),
-            f"sealed  {result.cases} cases, a process for each; {_uses(result.uses)}",
+            f"sealed  {result.cases} cases, a process for each; {uses(result)}",
             f"secret  drawn when the run began; its SHA-256 {result.secret_hash[:16]}... was recorded then",
             f"search  {run.pace}{_cases(run)}; cost {runs.cost(run)}",
-            f"run     {folder.path}",
-            f"policy  {folder.best}",
-            f"record  {folder.proof} (with the secret, for others to judge again)",
+            *map(inert, _files(folder)),
             "",
             *_descent(journal, colour=colour),
             "against the reference:",
@@ -130,7 +129,9 @@ def _duels(result: Verification) -> list[str]:
 def _failures(result: Verification) -> list[str]:
     """Says which policies failed on the sealed cases."""
     failed = [row for row in result.standings if row.evaluation.score is None]
-    lines = [f"{row.name} is {row.evaluation.verdict}: {brief(row.evaluation.feedback, 300)}" for row in failed]
+    lines = [
+        f"{brief(row.name, 60)} is {row.evaluation.verdict}: {brief(row.evaluation.feedback, 300)}" for row in failed
+    ]
     return ["failed on the sealed cases:", *lines, ""] if lines else []
 
 
@@ -140,7 +141,15 @@ def _descent(journal: Journal, *, colour: bool) -> list[str]:
     if len(line) < 2 or line[0].number == 0:
         return []
     changed = runs.diff(journal, [line[0].number, line[-1].number], colour=colour)
-    return [f"it grew from the baseline {line[0].operator!r}; what the search changed:", changed, ""]
+    return [f"it grew from the baseline {brief(line[0].operator, 60)!r}; what the search changed:", changed, ""]
+
+
+def _files(folder: RunFolder) -> list[str]:
+    return [
+        f"run     {folder.path}",
+        f"policy  {folder.best}",
+        f"record  {folder.proof} (with the secret, for others to judge again)",
+    ]
 
 
 def _cases(run: runs.Summary) -> str:
@@ -148,7 +157,20 @@ def _cases(run: runs.Summary) -> str:
     return "" if run.header.cases == "train" else f" on the cases {brief(run.header.cases, 80)}"
 
 
-def _uses(uses: int) -> str:
-    if uses == 1:
+def uses(result: Verification) -> str:
+    """Says how often the sealed cases were used, and how often when they were no secret any more."""
+    if result.uses == 1:
         return "used for the first time"
-    return f"used {uses} times by now: a choice made by looking at them is no longer proved by them"
+    known = result.uses_after_reveal
+    after = f", {known} of them after the secret had been revealed" if known else ""
+    return f"used {result.uses} times by now{after}: a choice made by looking at them is no longer proved by them"
+
+
+def warning(result: Verification) -> list[str]:
+    """Says so where the best could have been made for the sealed cases."""
+    if result.covered:
+        return []
+    return [
+        f"warning: #{result.number} was found after an earlier `evolve verify` had revealed the secret of these cases; "
+        "only a new run has fresh ones"
+    ]

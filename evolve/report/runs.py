@@ -34,6 +34,7 @@ class Summary:
     train_score: float | None
     validation_score: float | None
     sealed_uses: int
+    sealed_uses_after_reveal: int
     outcomes: dict[str, int]  # of turns without a policy
     questions: int  # to models
     usage: Usage  # of the questions that were answered
@@ -82,7 +83,7 @@ def summary(folder: RunFolder, journal: Journal, best: int | None = None) -> Sum
     verdicts = journal.verdicts()
     if best is None and journal.top(1):
         best = leader(journal)
-    found = None if best is None else journal.entry(best)
+    found, seal = None if best is None else journal.entry(best), journal.seal()
     validation = None if best is None else journal.evaluation(best, "validation")
     return Summary(
         run=str(folder.path),
@@ -94,7 +95,8 @@ def summary(folder: RunFolder, journal: Journal, best: int | None = None) -> Sum
         origin="" if found is None else _origin(found.proposer, found.operator),
         train_score=None if found is None else found.score,
         validation_score=None if validation is None else validation.score,
-        sealed_uses=journal.sealed_uses(),
+        sealed_uses=seal.uses,
+        sealed_uses_after_reveal=seal.uses_after_reveal,
         outcomes=journal.outcomes(),
         questions=journal.ledger.questions(),
         usage=journal.ledger.paid()[0],
@@ -111,8 +113,9 @@ def describe(run: Summary) -> str:
     header = run.header
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in run.verdicts.items())
     lines = [
-        f"run       {run.run}",
-        f"problem   {header.problem}{_cases(header)}; seed {header.seed}; evolve {header.engine}; {header.started}",
+        f"run       {brief(run.run, 1000)}",
+        f"problem   {brief(header.problem, 80)}{_cases(header)}; seed {header.seed}; "
+        f"evolve {brief(header.engine, 20)}; {brief(header.started, 40)}",
         f"written   {brief(header.proposers, 300)}",
         f"judged    {run.pace}: {verdicts or 'none yet'}",
         *([f"unused    {_unused(run)}"] if run.outcomes else []),
@@ -131,7 +134,9 @@ def _cases(header: Header) -> str:
 
 
 def _unused(run: Summary) -> str:
-    return f"{sum(run.outcomes.values())} turns: " + ", ".join(f"{n} {name}" for name, n in run.outcomes.items())
+    return f"{sum(run.outcomes.values())} turns: " + ", ".join(
+        f"{n} {brief(name, 30)}" for name, n in run.outcomes.items()
+    )
 
 
 def cost(run: Summary) -> str:
@@ -160,7 +165,9 @@ def _scores(run: Summary) -> str:
 
 def _sealed(run: Summary) -> str:
     used = f"used {_count(run.sealed_uses, 'time')}" if run.sealed_uses else "never used"
-    return f"{used}; the secret's SHA-256 is {run.header.secret_hash[:16]}..."
+    if run.sealed_uses_after_reveal:
+        used += f", {run.sealed_uses_after_reveal} of them after the secret had been revealed"
+    return f"{used}; the secret's SHA-256 is {brief(run.header.secret_hash[:16], 16)}..."
 
 
 def sandbox(run: Summary) -> list[str]:
@@ -189,7 +196,7 @@ def candidate(journal: Journal, number: int) -> Candidate:
     """
     found = turn(journal, number)
     if isinstance(found, Miss):
-        raise EvolveError(f"turn {number} of the run led to no candidate: {found.outcome}: {found.message}")
+        raise EvolveError(f"turn {number} of the run led to no candidate: {found.outcome}: {brief(found.message, 400)}")
     return found
 
 
@@ -268,7 +275,7 @@ def _spent(made: Proposal | Miss) -> list[str]:
         return []
     usage = made.usage
     tokens = f"{usage.input_tokens} tokens in ({usage.cached_tokens} cached), {usage.output_tokens} out"
-    return [f"model     {tables.cost(usage)}: {tokens}; prompt {made.prompt}"]
+    return [f"model     {tables.cost(usage)}: {tokens}; prompt {brief(made.prompt, 80)}"]
 
 
 def line_to_best(journal: Journal) -> list[Entry]:

@@ -12,11 +12,12 @@ from evolve.text import brief
 from evolve.types import Evaluation, Usage
 
 UNSAFE = "UNSAFE: judged with --unsafe on a machine where the sandbox does not stand; such a score may be forged"
+_WIDEST = 300
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
-    """Returns aligned columns: the first ``left`` to the left, the others to the right."""
-    cells = [tuple(headings), *map(tuple, rows)]
+    """Returns aligned columns, the first ``left`` to the left, the others to the right; each row is one line."""
+    cells = [tuple(brief(cell, _WIDEST) for cell in row) for row in (headings, *rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(headings))]
     lines = [
         "  ".join(

@@ -9,8 +9,11 @@ from evolve.proposers.syntax.constants import number, tunable
 from evolve.proposers.syntax.kinds import Kind, infer, kind, label
 from evolve.proposers.syntax.scope import bound_by, certain, definitions, introduced, names_in, stored
 from evolve.proposers.syntax.splice import Edit, Text, floor
+from evolve.source import insist_on_shallow
 
 _NO_NAMES: frozenset[str] = frozenset()
+_MOST_BOUND = 500_000
+"""Names bound at all the statements of a policy, counted at each: some 50 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +82,12 @@ class Anatomy:
     """The parts of one policy.
 
     Raises:
-        SourceError: the source does not parse.
+        SourceError: the source does not parse, or is too deep or too large to be taken apart.
     """
 
     def __init__(self, source: str) -> None:
         self.tree = normal.parse(source)
+        insist_on_shallow(self.tree)
         self.key = normal.digest(self.tree)
         self.source = source
         self.text = Text(source)
@@ -92,12 +96,6 @@ class Anatomy:
         self.sites: list[Site] = []
         self.places: list[Place] = []
         self.functions: list[Function] = []
-        try:
-            self._take_apart()
-        except RecursionError:
-            raise normal.SourceError("too deeply nested to be taken apart") from None
-
-    def _take_apart(self) -> None:
         _Walk(self).module()
         quantities = set(map(id, tunable(self.tree)))
         self.sites = [site for site in self.sites if number(site.node) is None or id(site.node) in quantities]
@@ -136,6 +134,7 @@ class _Walk:
     def __init__(self, anatomy: Anatomy) -> None:
         self._anatomy = anatomy
         self._kinds: dict[str, Kind] = {}
+        self._bound = 0
 
     def module(self) -> None:
         tree = self._anatomy.tree
@@ -162,6 +161,9 @@ class _Walk:
 
     def _block(self, block: list[ast.stmt], function: Function, bound: frozenset[str]) -> None:
         for index, statement in enumerate(block):
+            self._bound += len(bound)
+            if self._bound > _MOST_BOUND:
+                raise normal.SourceError("too large to be taken apart")
             self._anatomy.places.append(Place(statement, block, index, function, bound))
             self._statement(statement, function, bound)
             bound |= bound_by(statement)

@@ -1,0 +1,158 @@
+"""Checks that the same policy on the same case comes to the same result, whatever was judged before."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from evolve.cases import split_cases
+from evolve.conformance.driver import End, Enough, Play, Recording, play, record
+from evolve.conformance.finding import Finding, fine, fix, look, times
+from evolve.conformance.fingerprint import fingerprint
+from evolve.conformance.subject import Subject
+from evolve.judge import Judge
+from evolve.problem import CPU_SECONDS, Call
+from evolve.sandbox import Sandbox, wire
+from evolve.types import Verdict
+from evolve.wave import Measurement
+
+SIMULATOR, ORDER, PROCESS, NOISE = "simulator", "order of cases", "fresh process", "noise"
+CASES = 12
+REPEATS = 5
+LARGE_NOISE = 0.05
+
+
+def check_simulator(subject: Subject) -> list[Finding]:
+    """Plays recorded decisions again: the questions, the metrics and the case must be as they were."""
+    played = [record(subject, index, "reference") for index in subject.sample(CASES)]
+    fresh = split_cases(subject.problem, "train").cases  # the others have been played before
+    for recording in reversed(played):
+        case = fresh[recording.case]
+        before = fingerprint(case)
+        once, twice = (_again(subject, case, recording) for _ in range(2))
+        changed = fingerprint(case) != before
+        for came in (once, twice):
+            if came != (recording.play.metrics, "", recording.play.end):
+                return [_unsteady(subject, recording, came, changed)]
+        if changed:
+            return [_changed(subject.cases.labels[recording.case])]
+    said = f"the same decisions on {times(len(played), 'case')}, in another order and twice, gave the same questions"
+    return [fine(SIMULATOR, f"{said} and metrics")]
+
+
+def _again(subject: Subject, case: Any, recording: Recording) -> tuple[Mapping[str, float], str, End]:
+    """Returns the metrics of the recorded decisions, and what was asked otherwise, if anything."""
+    differs = ""
+
+    def decide(number: int, call: Call) -> Any:
+        nonlocal differs
+        if number >= len(recording.steps) or wire.pack(call.arguments) != recording.steps[number].question:
+            differs = f"call {number + 1} asks otherwise"
+            raise Enough
+        return recording.replay(number, call)
+
+    ended = play(subject.problem, case, decide)
+    return ended.metrics, differs, ended.end
+
+
+def _unsteady(
+    subject: Subject, recording: Recording, came: tuple[Mapping[str, float], str, End], changed: bool
+) -> Finding:
+    name, label = subject.problem.objective, subject.cases.labels[recording.case]
+    metrics, differs, _ = came
+    wrong = [key for key in recording.play.metrics if metrics.get(key) != recording.play.metrics[key]]
+    key = name if name in wrong else next(iter(wrong), name)
+    values = f"{key} {recording.play.metrics.get(key)}, then {metrics.get(key)}"
+    return fix(
+        SIMULATOR,
+        f"the same decisions on {label} came to another result when played again: {differs or values}",
+        "let `simulate` work on copies of what it changes: it changes its case"
+        if changed
+        else _cause(subject, recording),
+    )
+
+
+def _cause(subject: Subject, recording: Recording) -> str:
+    """Finds out what to do by playing with fresh copies of the problem, whose state then cannot pile up."""
+    case = subject.cases.cases[recording.case]
+    try:
+        copies = [copy.deepcopy(subject.problem) for _ in range(2)]
+    except Exception:  # noqa: BLE001 - it may hold what cannot be copied
+        copies = []
+    plays = [_with(problem, case, recording) for problem in copies]
+    if plays and plays[0].metrics and plays[0].metrics == plays[1].metrics:
+        return "keep nothing on the problem object (`self`) from one `simulate` to the next"
+    return (
+        "draw random numbers only from a generator that is made in `simulate` with a seed from the case, and keep "
+        "nothing in module globals from one case to the next"
+    )
+
+
+def _with(problem: Any, case: Any, recording: Recording) -> Play:
+    return play(problem, case, recording.replay)
+
+
+def _changed(label: str) -> Finding:
+    return look(
+        SIMULATOR,
+        f"playing {label} changes the case itself, without effect on the result so far",
+        "let `simulate` work on copies of what it changes",
+    )
+
+
+def check_judging(subject: Subject, other: Sandbox) -> list[Finding]:
+    """Judges every baseline again: alone with each case in another order, and in another sandbox."""
+    if subject.problem.timed:
+        return [fine(ORDER, "every case has a process of its own, since the problem is timed")]
+    elsewhere = Judge(subject.cases, other)
+    found = [finding for name in subject.sound for finding in _judged_again(subject, elsewhere, name)]
+    policies = times(len(subject.sound), "baseline")
+    return found or [
+        fine(ORDER, f"{policies} reached the same metrics with each case alone, last case first"),
+        fine(PROCESS, f"{policies} reached the same metrics in another sandbox"),
+    ]
+
+
+def _judged_again(subject: Subject, elsewhere: Judge, name: str) -> list[Finding]:
+    source = subject.sources[name]
+    first = [result.metrics for result in subject.evaluations[name].cases]
+    moved, alone = elsewhere.measure(source), subject.judge.measure(source, isolated=True)
+    if said := _difference(subject, first, moved):
+        todo = "draw random numbers only from seeds that come from the case, in the simulator and in the policy"
+        return [fix(PROCESS, f"{name} did not reach the same again in another sandbox: {said}", todo)]
+    if said := _difference(subject, first, alone):
+        todo = (
+            "let nothing pass from one case to the next: no state on the problem object or in module globals of the "
+            "simulator, and none in those of the policy"
+        )
+        return [fix(ORDER, f"{name} did not reach the same when cases are judged alone: {said}", todo)]
+    return []
+
+
+def _difference(subject: Subject, first: Sequence[Mapping[str, float]], again: Measurement) -> str:
+    if again.verdict is not Verdict.OK:
+        return f"{again.verdict}: {again.message}"
+    for index, metrics in enumerate(first):
+        wrong = [key for key in metrics if metrics[key] != again.metrics[index].get(key)]
+        if wrong:
+            values = f"{wrong[0]} {metrics[wrong[0]]}, then {again.metrics[index].get(wrong[0])}"
+            return f"{values} on {subject.cases.labels[index]}"
+    return ""
+
+
+def check_noise(subject: Subject) -> list[Finding]:
+    """Judges the reference of a timed problem several times and says how far its scores spread."""
+    if not (subject.problem.timed and subject.problem.objective == CPU_SECONDS):
+        return []
+    scores = [subject.judge.evaluate(subject.sources["reference"]).score for _ in range(REPEATS)]
+    known = [score for score in scores if score is not None]
+    if len(known) < REPEATS:
+        return [
+            fix(NOISE, f"the reference failed in {REPEATS - len(known)} of {REPEATS} tries", "give it wider limits")
+        ]
+    spread = max(known) / min(known) - 1
+    said = (
+        f"the reference, judged {REPEATS} times, scored {min(known):.3f} to {max(known):.3f}: a spread of {spread:.1%}"
+    )
+    if spread > LARGE_NOISE:
+        return [look(NOISE, said, "trust only gains above it: use longer cases, or a machine with less to do")]
+    return [fine(NOISE, said)]

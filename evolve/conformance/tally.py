@@ -1,0 +1,187 @@
+"""Counts what came of wrong decisions, and tells what a problem's author must know of it."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from evolve.conformance.driver import End, Play, Recording
+from evolve.conformance.finding import Finding, fine, fix, look, times
+from evolve.conformance.habit import Habit
+from evolve.conformance.subject import ROUNDING, Subject
+from evolve.conformance.way import Kind, Way
+from evolve.statistics import geometric_mean, ratio
+from evolve.wave import objective
+
+CHECK = "wrong decisions"
+MOST_FAULTS = 4
+MAYBE_LEGAL = (Kind.OTHER, Kind.RANGE)
+
+
+Policy = tuple[str, bool, str]
+"""A baseline whose every decision is changed in one way, from the first on or from a later one on."""
+
+TEMPTING = 1.01
+"""A decision that may be legal is worth a look if it is so many times as good as the best baseline's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One wrong decision in a play, or with ``throughout`` every decision from call ``number`` on."""
+
+    way: Way
+    habit: Habit
+    base: Recording
+    number: int
+    throughout: bool = False
+
+    @property
+    def plan(self) -> bool:
+        """Says whether the case was decided by a single decision."""
+        return len(self.base.steps) == 1
+
+    @property
+    def breaks(self) -> bool:
+        """Says whether no baseline would ever decide like that."""
+        return self.habit.breaks(self.way.kind)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What came of all trials."""
+
+    subject: Subject
+    ends: Counter[End] = field(default_factory=Counter)
+    cut_short: bool = False
+    hung: bool = False
+    faults: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    beyond: dict[Kind, list[str]] = field(default_factory=lambda: defaultdict(list))
+    cheats: dict[Kind, list[str]] = field(default_factory=lambda: defaultdict(list))
+    accepted: dict[Kind, list[str]] = field(default_factory=lambda: defaultdict(list))
+    untyped: list[str] = field(default_factory=list)
+    tempting: list[str] = field(default_factory=list)
+    policies: dict[Policy, list[tuple[Trial, float]]] = field(default_factory=lambda: defaultdict(list))
+    failed: set[Policy] = field(default_factory=set)
+
+    def add(self, trial: Trial, play: Play, untyped: bool = False) -> None:
+        """Notes what came of a trial; ``untyped``: its type should have been refused and was not."""
+        self.ends[play.end] += 1
+        if untyped:
+            self.untyped.append(self.words(trial))
+        if play.end in (End.BROKE, End.NO_METRICS, End.HUNG):
+            self.hung = self.hung or play.end is End.HUNG
+            self.faults[play.said].append(self.words(trial))
+        if play.end is End.FINISHED and self.subject.problem.objective in play.metrics:
+            self._compare(trial, objective(self.subject.problem, play.metrics))
+        elif trial.throughout:
+            self.failed.add(_policy(trial))
+
+    def _compare(self, trial: Trial, value: float) -> None:
+        name, index = self.subject.problem.objective, trial.base.case
+        bounds, best = self.subject.cases.bounds, self.subject.best[index]
+        breaks = trial.breaks and not self._documented(trial.way)
+        if bounds is not None and self.subject.beats(value, bounds[index]):
+            self.beyond[trial.way.kind].append(
+                f"{self.words(trial)}: {name} {value:.6g}, and the bound is {bounds[index]:.6g}"
+            )
+        elif bounds is None and trial.plan and breaks and self.subject.beats(value, best):
+            self.cheats[trial.way.kind].append(f"{self.words(trial)}: {name} {value:.6g}, the best baseline {best:.6g}")
+        elif breaks:
+            self.accepted[trial.way.kind].append(self.words(trial))
+        if trial.throughout or (trial.plan and trial.way.kind is Kind.RANGE):
+            self.policies[_policy(trial)].append((trial, ratio(value, best, self.subject.problem.direction)))
+
+    def _documented(self, way: Way) -> bool:
+        """Says whether the docstring speaks of the very number that is wrong, such as -1 for nothing."""
+        return way.kind is Kind.UNKNOWN and way.about.split()[0] in (self.subject.problem.__doc__ or "").split()
+
+    def words(self, trial: Trial) -> str:
+        """Says what was decided wrongly, and where."""
+        label = self.subject.cases.labels[trial.base.case]
+        if trial.throughout:
+            return f"{trial.way.about} at every call from {trial.number + 1} on, on {label}"
+        return f"{trial.way.about}, at call {trial.number + 1} of {len(trial.base.steps)} on {label}"
+
+    def findings(self) -> list[Finding]:
+        """Returns the findings, the counts first."""
+        self._judge_policies()
+        return [self._counts(), *self._faults(), *self._prices(), *self._looks()]
+
+    def _judge_policies(self) -> None:
+        """Finds wrong policies that beat the best baseline over all cases on which they were tried."""
+        for key, tried in self.policies.items():
+            trial = tried[0][0]
+            mean = geometric_mean([reached for _, reached in tried])
+            if key in self.failed or len(tried) < 2 or self.subject.cases.bounds is not None:
+                continue
+            said = f"{self.words(trial)} and others: {mean:.4g} times as good as the best baseline"
+            if trial.throughout and trial.breaks and not self._documented(trial.way) and mean > 1 + ROUNDING:
+                self.cheats[trial.way.kind].append(said)
+            elif mean > TEMPTING:
+                self.tempting.append(said)
+
+    def _counts(self) -> Finding:
+        tried = self.ends.total()
+        if not tried:
+            return look(CHECK, "nothing was tried: no baseline asks for a decision")
+        passed = sum(self.ends[end] for end in (End.FINISHED, End.ENDLESS, End.GAVE_UP))
+        said = (
+            f"{tried:,} tried: {self.ends[End.MISTYPED]:,} refused by their type, {self.ends[End.REFUSED]:,} by the "
+            f"rules, {passed:,} accepted"
+        )
+        if self.subject.cases.bounds is not None and not self.beyond:
+            said += ", and none of these beats the bound"
+        if self.cut_short:
+            return look(CHECK, said + "; time was up before all were tried", "make `simulate` faster, or cases smaller")
+        return fine(CHECK, said)
+
+    def _faults(self) -> Iterator[Finding]:
+        for said, where in list(self.faults.items())[:MOST_FAULTS]:
+            yield fix(
+                CHECK,
+                f"the simulator {said} when decided wrongly ({_example(where)})",
+                "have `simulate` look at every part of a decision before using it, and raise InvalidDecision where it "
+                "is not legal" + (", so that every loop ends" if self.hung and "come back" in said else ""),
+            )
+        for where in [self.untyped] if self.untyped else []:
+            yield fix(
+                CHECK, f"a decision of another type was let through ({_example(where)})", "report a bug of evolve"
+            )
+
+    def _prices(self) -> Iterator[Finding]:
+        for kind, where in self.beyond.items():
+            legal = "if that is legal, `bound` is none: mend it; if not, raise InvalidDecision in `simulate`"
+            illegal = f"raise InvalidDecision in `simulate` when {kind}; if that is legal, `bound` is none"
+            yield fix(CHECK, f"beats the bound: {_example(where)}", legal if kind in MAYBE_LEGAL else illegal)
+        for kind, where in self.cheats.items():
+            yield fix(
+                CHECK,
+                f"a wrong decision is accepted and better than every baseline: {_example(where)}",
+                f"raise InvalidDecision in `simulate` when {kind}",
+            )
+
+    def _looks(self) -> Iterator[Finding]:
+        for kind, where in self.accepted.items():
+            if kind not in self.cheats and kind not in self.beyond:
+                yield look(
+                    CHECK,
+                    f"accepted, though no baseline decides like that: {_example(where)}",
+                    f"unless the docstring allows it, raise InvalidDecision in `simulate` when {kind}",
+                )
+        if self.tempting:
+            yield look(
+                CHECK,
+                f"accepted and better than every baseline: {_example(self.tempting)}",
+                "if such decisions are legal, give a `bound` or better baselines; if not, refuse them",
+            )
+        if self.ends[End.ENDLESS]:
+            yield look(
+                CHECK, f"{times(self.ends[End.ENDLESS], 'wrong decision')} led to a simulation that asks on and on", ""
+            )
+
+
+def _policy(trial: Trial) -> Policy:
+    return trial.way.about, trial.number > 0, trial.base.policy
+
+
+def _example(where: list[str]) -> str:
+    return where[0] if len(where) == 1 else f"{where[0]}, and {len(where) - 1:,} more"
