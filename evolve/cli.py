@@ -129,7 +129,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _insist_on_sandbox(options: argparse.Namespace) -> None:
-    """Says what this machine lacks before a folder is made."""
+    """Says what this machine lacks before a folder is made, or a sealed case used up."""
     from evolve.sandbox import Sandbox
 
     Sandbox(unsafe=options.unsafe).close()
@@ -208,6 +208,7 @@ def _verify(options: argparse.Namespace) -> int:
     with folder.open() as journal, folder.locked():
         problem = runs.problem_of(folder, journal)
         secret = folder.secret(journal.header)
+        _insist_on_sandbox(options)
         print("judging on the sealed cases ...", file=sys.stderr)
         with LocalExecutor(problem, options.workers or default_workers(), unsafe=options.unsafe) as executor:
             result = verify(problem, journal, executor, secret)

@@ -56,7 +56,7 @@ def parser() -> argparse.ArgumentParser:
     diff.add_argument("other", nargs="?", type=int, metavar="ID", help="a later one (default: against the reference)")
     new = command("new", "write a problem of your own that runs at once", table=False)
     new.add_argument("name", metavar="NAME", help="name of the problem, such as cache_eviction")
-    check = command("check", "audit a problem: are its rules tight, its cases sound, its scores repeatable?")
+    check = command("check", "audit a problem, so that its scores can be trusted")
     check.add_argument(
         "problem", metavar="PROBLEM", help="a name from `evolve problems`, a .py file, or a folder with a problem.py"
     )

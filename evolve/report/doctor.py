@@ -101,8 +101,8 @@ def _about(wall: Wall) -> str:
 
 
 def _attacks(health: Health) -> str:
-    rows = [("stopped" if f.stopped else "NOT STOPPED", f.name, f.layer, brief(f.detail, 70)) for f in health.findings]
-    return tables.table(("", "a policy tries to", "stopped by", "what came of it"), rows, left=4)
+    rows = [("stopped" if f.stopped else "NOT STOPPED", f.name, f.wall, brief(f.detail, 70)) for f in health.findings]
+    return tables.table(("", "a policy tries to", "wall against it", "what came of it"), rows, left=4)
 
 
 def _verdict(health: Health) -> list[str]:

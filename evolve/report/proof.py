@@ -22,6 +22,7 @@ def proof(folder: RunFolder, journal: Journal, problem: Problem, result: Verific
     return "\n".join(
         [
             inert(conclusion(problem, result)),
+            *([tables.UNSAFE] if unsafe(result) else []),
             *warning(result),
             "",
             _scores(result, problem.objective, brief(run.header.cases, 30)),
@@ -32,6 +33,7 @@ def proof(folder: RunFolder, journal: Journal, problem: Problem, result: Verific
             *_failures(result),
             f"sealed  {result.cases} cases, a process for each; {uses(result)}",
             f"secret  drawn when the run began; its SHA-256 {result.secret_hash[:16]}... was recorded then",
+            f"walls   {', '.join(result.found.evaluation.layers) or 'not known'}",
             f"search  {run.pace}{_cases(run)}; cost {runs.cost(run)}",
             *map(inert, _files(folder)),
             "",
@@ -51,8 +53,14 @@ def record(folder: RunFolder, journal: Journal, problem: Problem, result: Verifi
         "run": runs.summary(folder, journal, result.number),
         "policy": runs.candidate(journal, result.number).proposal.source,
         "diff": runs.diff(journal, [result.number]),
+        "unsafe": unsafe(result),
         **{name: getattr(result, name) for name in result.__dataclass_fields__},
     }
+
+
+def unsafe(result: Verification) -> bool:
+    """Says whether a sealed evaluation was made where the sandbox does not stand."""
+    return any(row.evaluation.unsafe for row in result.standings)
 
 
 def conclusion(problem: Problem, result: Verification) -> str:

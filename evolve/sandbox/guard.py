@@ -26,7 +26,7 @@ def main(control_descriptor: int, judge: int, wanted: str, extra_imports: str) -
         alone = _enter_namespaces() if Layer.NAMESPACES in layers else zygote.LEFT_OUT
         child = os.fork()
     except OSError as error:
-        control.send(msgpack.packb(["broken", f"the sandbox needs Linux 5.3 or later ({error.strerror or error})"]))
+        control.send(msgpack.packb(["broken", f"it needs Linux 5.3 or later ({error})"]))
         os._exit(1)
     if child == 0:
         os.close(watched)

@@ -162,7 +162,7 @@ class Sandbox:
             raise self._gone()
         message = msgpack.unpackb(data)
         if message[0] == "broken":
-            raise SandboxError(f"the sandbox's zygote failed: {message[1]}")
+            raise SandboxError(f"the sandbox cannot begin: {message[1]}")
         return message, descriptors
 
     def _gone(self) -> SandboxError:

@@ -50,7 +50,7 @@ def main(
         control.send(msgpack.packb(["ready", layers, standing.missing]))
         _Zygote(control, extra_imports, streams, walls).serve()
     except Exception as error:  # noqa: BLE001 - whatever it is, the judge must hear of it
-        control.send(msgpack.packb(["broken", f"{type(error).__name__}: {error}"[:1000]]))
+        control.send(msgpack.packb(["broken", f"its zygote failed: {type(error).__name__}: {error}"[:1000]]))
     finally:
         os._exit(1)
 

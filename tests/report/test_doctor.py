@@ -67,6 +67,14 @@ def test_this_machine_is_examined_and_attacked():
     assert {wall.layer for wall in found.walls} == set(Layer)
 
 
+def test_every_attack_fails_for_want_of_what_it_was_denied():
+    ends = {finding.name: finding.detail for finding in doctor.examine().findings}
+    assert ends.pop("compute for ever").startswith("TIMED_OUT")
+    assert ends.pop("take all memory").startswith("OUT_OF_MEMORY")
+    assert "File too large" in ends.pop("fill a disk with output")
+    assert {name: end for name, end in ends.items() if not end.startswith("FORBIDDEN")} == {}
+
+
 def test_on_another_system_the_way_out_is_a_container(monkeypatch):
     monkeypatch.setattr(platform, "system", lambda: "Darwin")
     found = doctor.examine()

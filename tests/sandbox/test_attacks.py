@@ -1,147 +1,238 @@
-"""Attacks on the machine from within a child, each shown to work where there is no sandbox.
+"""Attacks from within a child: each works where no layer stands, and none where policies are judged.
 
 A policy gets further than honest ones ever do here: it has ``os``, ``ctypes`` and every other loaded
-module, and makes any system call it likes.
+module, and makes any system call it likes.  The attacks are in ``reach``, ``havoc`` and ``depths``, those on
+the judge in ``forgeries`` and ``bombs``.
 """
 
-import ast
+import errno
+import json
 import os
+import platform
+import re
 import resource
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from evolve.sandbox import PolicyFailure, Sandbox, launcher, seccomp, selftest
+from evolve.sandbox import PolicyFailure, Sandbox, SandboxError, launcher, seccomp, selftest
 from evolve.types import Layer, Limits, Verdict
+from tests.sandbox import depths, forgeries, suite, table, tiers
+from tests.sandbox.attack import CALLS, PREAMBLE, X86
+from tests.sandbox.suite import ATTACKS, COLUMNS, FORGERIES, JUDGING, Measured, Outcome
 
-LIMITS = Limits(cpu_seconds=2, wall_seconds=6, call_seconds=2, memory_mib=128)
-PREAMBLE = """
-import random, time
-os = random._os
-sys = os.sys
-ctypes = sys.modules["ctypes"]
-libc = ctypes.CDLL(None, use_errno=True)
-libc.syscall.restype = ctypes.c_long
+pytestmark = pytest.mark.skipif(platform.system() != "Linux", reason="needs Linux")
 
-def call(number, *arguments):
-    result = libc.syscall(ctypes.c_long(number), *[ctypes.c_long(a) if type(a) is int else a for a in arguments])
-    return result if result >= 0 else -ctypes.get_errno()
-"""
+LIMITS = Limits(cpu_seconds=4, wall_seconds=60, call_seconds=20, memory_mib=128)
 
+ENOUGH = 60
+"""How many attacks must have been seen to work, and then not to."""
 
-def sandboxed(sandbox, body: str, *arguments, limits: Limits = LIMITS):
-    with sandbox.start(f"{PREAMBLE}\ndef attack(*given):\n{indented(body)}", [0], limits) as child:
-        return child.ask([(0, "attack", arguments)])[0]
-
-
-def at_large(body: str, *arguments):
-    """Runs the same attack in an ordinary process and returns what it returned."""
-    attack = f"def attack(*given):\n{indented(body)}\nprint(repr(attack(*{arguments!r})), flush=True)"
-    code = f"import ctypes\n{PREAMBLE}\n{attack}"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=20, check=False)
-    assert done.returncode == 0, done.stderr
-    return ast.literal_eval(done.stdout.splitlines()[-1])
-
-
-def indented(body: str) -> str:
-    return "\n".join("    " + line for line in body.splitlines()) + "\n"
-
-
-ATTACKS = {
-    "reads a file": "return open('/etc/passwd').read()[:4]",
-    "reads a file by system call": "return call(2, b'/etc/passwd', 0)",
-    "reads a file by openat": "return call(257, -100, b'/etc/passwd', 0, 0)",
-    "reads a file by openat2": "return call(437, -100, b'/etc/passwd', (ctypes.c_uint64 * 3)(), 24)",
-    "reads the environment of its parent": "return call(2, f'/proc/{os.getppid()}/environ'.encode(), 0)",
-    "reads a file through /proc/self/root": "return call(2, b'/proc/self/root' b'/etc/passwd', 0)",
-    "looks a file up": "return len(os.stat('/etc/passwd'))",
-    "looks a file up by statx": "return call(332, -100, b'/etc/passwd', 0, 4095, ctypes.create_string_buffer(512))",
-    "lists a folder": "return len(os.listdir('/'))",
-    "asks where a link leads": "return len(os.readlink('/proc/self/exe'))",
-    "changes its folder": "return os.chdir('/tmp') or 0",
-    "opens a socket": "return call(41, 2, 1, 0)",
-    "opens a unix socket": "return call(41, 1, 1, 0)",
-    "opens a pair of sockets": "return call(53, 1, 1, 0, (ctypes.c_int * 2)())",
-    "forks": "pid = os.fork()\nif pid == 0:\n    os._exit(0)\nos.waitpid(pid, 0)\nreturn 1",
-    "forks by system call": "pid = call(57)\nif pid == 0:\n    os._exit(0)\nreturn pid",
-    "forks by clone": "pid = call(56, 17, 0, 0, 0, 0)\nif pid == 0:\n    os._exit(0)\nreturn pid",
-    "starts a thread": "return sys.modules['_thread'].start_new_thread(time.sleep, (0,)) and 1",
-    "makes a file in memory": "return os.memfd_create('x')",
-    "makes secret memory": "return call(447, 0)",
-    "makes a segment of shared memory": "return call(29, 0, 4096, 0o1600)",
-    "makes a message queue": "return call(68, 0, 0o1600)",
-    "makes a pipe": "return len(os.pipe())",
-    "makes an event descriptor": "return call(290, 0, 0)",
-    "sets a timer": "return call(37, 0)",
-    "asks for control of a descriptor": "return call(16, os.pipe()[0], 0x541B, ctypes.create_string_buffer(8))",
-    "asks whether it can be traced": "return call(157, 3, 0, 0, 0, 0)",
-    "names itself": "return call(157, 15, b'nobody', 0, 0, 0)",
-    "leaves its death to chance": "return call(157, 1, 0, 0, 0, 0)",
-    "asks for executable memory": "return call(9, 0, 4096, 7, 0x22, -1, 0) > 0 and 1 or -1",
-    "makes memory executable": (
-        "at = call(9, 0, 4096, 3, 0x22, -1, 0)\nassert at > 0\nresult = call(10, at, 4096, 5)\nreturn result"
-    ),
-    "has a function made at run time": "return ctypes.CFUNCTYPE(ctypes.c_int)(lambda: 1)()",
-    "signals itself": "return call(62, os.getpid(), 0)",
-    "signals its thread": "return call(234, os.getpid(), call(186), 0)",
-    "raises its limits": "return call(302, 0, 9, (ctypes.c_uint64 * 2)(1 << 40, 1 << 40), 0)",
-    "looks at the limits of its parent": "return call(302, os.getppid(), 9, 0, (ctypes.c_uint64 * 2)())",
-    "lowers its priority": "return os.nice(1)",
-    "chooses its cores": "return call(203, 0, 8, ctypes.byref(ctypes.c_uint64(1)))",
-    "asks for another name space": "pid = call(272, 0x10000000)\nreturn pid",
-    "shapes its own pipes": "return call(72, 0, 1, 0)",
-    "copies a descriptor over another": "return call(33, 0, 0)",
-    "watches files": "return call(253)",
-    "makes a ring of requests": "return call(425, 1, ctypes.create_string_buffer(120))",
-    "adds a key": "return call(250, 0, -3, 1)",
-    "runs a program": "return call(59, b'/no/such/program', 0, 0) != -2 and -1 or 1",
-}
-"""Each returns something that is not negative when it works."""
-
-MAY_FAIL_AT_LARGE = {"makes secret memory", "makes a ring of requests", "asks for another name space", "adds a key"}
-"""What other walls of the machine may stop already."""
+DENIED = {errno.EPERM, errno.EACCES, errno.ENOSYS}
 
 UNUSUAL = {
     "starts a thread": "can't start new thread",
-    "has a function made at run time": "",
+    "starts many threads": "can't start new thread",
+    "has a function made at run time": "MemoryError",
 }
-"""Errors other than PermissionError, and what they say."""
+"""How a library words what the kernel denied it."""
 
 
-@pytest.mark.parametrize("what", ATTACKS)
-def test_an_attack_works_outside_and_not_inside(sandbox, what):
-    outside = at_large(ATTACKS[what])
-    assert what in MAY_FAIL_AT_LARGE or not isinstance(outside, int) or outside >= 0
+@pytest.fixture(scope="module")
+def measured() -> Measured:
     try:
-        inside = sandboxed(sandbox, ATTACKS[what])
-    except PolicyFailure as failure:
-        denied = "PermissionError" in failure.message and failure.verdict is Verdict.FORBIDDEN
-        assert denied or (what in UNUSUAL and UNUSUAL[what] in failure.message), failure.message
-    else:
-        assert type(inside) is int
-        assert inside < 0
+        return suite.measured()
+    except SandboxError as error:
+        pytest.skip(str(error))
+
+
+def sandboxed(sandbox, body: str, *arguments, limits: Limits = LIMITS):
+    lines = "\n".join("    " + line for line in body.splitlines())
+    with sandbox.start(f"{PREAMBLE}\ndef attack(*given):\n{lines}\n", [0], limits) as child:
+        return child.ask([(0, "attack", arguments)])[0]
+
+
+# Attacks on the machine
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+def test_an_attack_works_where_no_layer_stands_and_not_where_policies_are_judged(measured, attack):
+    for column in JUDGING:
+        assert measured.attacks[column][attack.name].outcome in (Outcome.STOPPED, Outcome.NOT_RUN)
+    control = measured.live[attack.name]
+    assert control.outcome is not Outcome.BROKEN, control.detail
+    if control.outcome is Outcome.NOT_RUN:
+        pytest.skip(f"not run: {control.detail}")
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+def test_the_layer_that_is_there_for_an_attack_stops_it_alone(measured, attack):
+    if measured.standing[attack.layer] != {attack.layer}:
+        pytest.skip(f"this machine lacks {attack.layer}")
+    finding = measured.attacks[attack.layer][attack.name]
+    if finding.outcome is Outcome.NOT_RUN:
+        pytest.skip(f"not run: {finding.detail}")
+    assert finding.outcome is Outcome.STOPPED, finding.detail
+    if attack.layer is Layer.SECCOMP:  # it failed because it was denied, not for want of what it looked for
+        killed = "made a system call that no policy needs" in finding.detail
+        assert killed or finding.error in DENIED or UNUSUAL.get(attack.name, "?") in finding.detail, finding.detail
+
+
+def test_enough_attacks_were_seen_to_work_and_to_be_stopped(measured):
+    live = [name for name, finding in measured.live.items() if finding.outcome is Outcome.WORKED]
+    assert len(live) >= ENOUGH
+    for column in JUDGING:
+        assert {measured.attacks[column][name].outcome for name in live} == {Outcome.STOPPED}
+
+
+@pytest.mark.parametrize(
+    ("column", "header"),
+    [(0, "/usr/include/x86_64-linux-gnu/asm/unistd_64.h"), (1, "/usr/include/asm-generic/unistd.h")],
+)
+def test_the_numbers_are_those_of_the_kernel_headers(column, header):
+    if not Path(header).is_file():
+        pytest.skip(f"no {header}")
+    defined = re.findall(r"#define __NR(?:3264)?_(\w+) (\d+)", Path(header).read_text())
+    known = {name: int(number) for name, number in defined}
+    wrong = {name: row[column] for name, row in CALLS.items() if name in known and known[name] != row[column]}
+    assert not wrong
+    assert known.keys() & CALLS.keys()
+
+
+def test_every_attack_has_a_name_of_its_own():
+    names = [attack.name for attack in (*ATTACKS, *FORGERIES)]
+    assert len(set(names)) == len(names)
+
+
+# Forgeries
+
+
+@pytest.mark.parametrize("forgery", FORGERIES, ids=lambda forgery: forgery.name)
+def test_a_forgery_deceives_a_naive_judge_and_not_ours(measured, forgery):
+    assert measured.naive[forgery.name].detail == forgery.naive
+    for column in JUDGING:
+        finding = measured.forgeries[column][forgery.name]
+        assert finding.outcome is Outcome.STOPPED, finding.detail
+
+
+def test_the_six_classic_forgeries_forge():
+    assert len(forgeries.CLASSIC) == 6
+    assert {forgery.naive for forgery in forgeries.CLASSIC} == {forgeries.FOOLED}
+
+
+# What is written down
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_the_table_says_of_a_column_what_is_seen_here(measured, column):
+    text = table.FILE.read_text(encoding="utf-8")
+    if why := table.incomparable(text, column, measured.standing):
+        pytest.skip(why)
+    differing = table.differing(table.cells(text)[column], table.marks(measured.attacks[column]))
+    assert not differing, f"run `python -m tests.sandbox.suite --markdown > {table.FILE}` if this is meant: {differing}"
+
+
+@pytest.mark.parametrize("column", [table.NAIVE, *JUDGING])
+def test_the_table_says_of_a_judge_what_is_seen_here(measured, column):
+    written = table.cells(table.FILE.read_text(encoding="utf-8"))[f"{column} (forgeries)"]
+    seen = (
+        {name: finding.detail for name, finding in measured.naive.items()}
+        if column == table.NAIVE
+        else table.marks(measured.forgeries[column])
+    )
+    assert written == seen
+
+
+def test_the_table_has_a_row_for_every_attack():
+    cells = table.cells(table.FILE.read_text(encoding="utf-8"))
+    assert list(cells["all"]) == [attack.name for attack in ATTACKS]
+    assert list(cells["all (forgeries)"]) == [forgery.name for forgery in FORGERIES]
+
+
+def test_a_table_that_has_rotted_is_noticed(measured):
+    cells = table.cells(table.markdown(measured))
+    seen = table.marks(measured.attacks["all"])
+    live = next(name for name, mark in seen.items() if mark == "+")
+    assert table.differing(cells["all"], seen) == []
+    assert table.differing({**cells["all"], live: "-"}, seen) == [live]
+    assert table.differing({name: mark for name, mark in cells["all"].items() if name != live}, seen) == [live]
+
+
+# Poorer machines
+
+
+@pytest.fixture(scope="module")
+def reports(measured):
+    """What the suite sees on every tier; several at a time."""
+    with ThreadPoolExecutor(3) as threads:
+        return {name: threads.submit(report, name, measured) for name in tiers.TIERS}
+
+
+def report(name: str, measured: Measured):
+    if why := tiers.why_not(tiers.TIERS[name]):
+        return why
+    if tiers.TIERS[name] == tiers.Tier():  # it is where the tests run
+        return suite.report(measured.live, measured.standing["all"], measured.attacks["all"], measured.forgeries["all"])
+    done = tiers.inside(name, "-m", "tests.sandbox.suite", "--json")
+    if done.returncode == tiers.NOT_HERE:
+        return done.stdout.strip()
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("name", tiers.TIERS)
+def test_everything_is_stopped_on_every_machine_that_judges(reports, name):
+    found = reports[name].result()
+    if isinstance(found, str):
+        pytest.skip(f"not run: {found}")
+    assert not tiers.TIERS[name].without & set(found["layers"])
+    live = {name for name, (outcome, *_) in found["controls"].items() if outcome == Outcome.WORKED}
+    broken = {name: finding for name, finding in found["controls"].items() if finding[0] == Outcome.BROKEN}
+    assert not broken
+    assert len(live) >= ENOUGH
+    assert {name: found["attacks"][name] for name in live if found["attacks"][name][0] != Outcome.STOPPED} == {}
+    assert {name: finding for name, finding in found["forgeries"].items() if finding[0] != Outcome.STOPPED} == {}
+
+
+@pytest.mark.parametrize(("name", "said"), [("no seccomp", "seccomp"), ("an old kernel", "needs Linux 5.3")])
+def test_a_machine_that_cannot_judge_says_so_in_a_line(name, said):
+    code = (
+        "from evolve.sandbox import Sandbox, SandboxError\n"
+        "try:\n    Sandbox()\nexcept SandboxError as error:\n    print(error)\n"
+    )
+    done = tiers.inside(name, "-c", code)
+    if done.returncode == tiers.NOT_HERE:
+        pytest.skip(f"not run: {done.stdout.strip()}")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) == 1
+    assert said in done.stdout
+
+
+# What no single attack shows
 
 
 def test_no_other_system_call_does_anything(sandbox):
     tables = (seccomp.ALLOWED, seccomp.NOT_EXECUTABLE, seccomp.HOSTILE)
-    listed = {name: number for table in tables for name, number in seccomp.numbers(table).items()}
+    listed = {number for calls in tables for number in seccomp.numbers(calls).values()}
     probes = {335, 336}  # the kernel itself calls uretprobe and uprobe; from elsewhere they are fatal
-    others = [number for number in range(480) if number not in {*listed.values(), *probes}]
+    others = [number for number in range(480) if number not in listed | probes]
     codes = sandboxed(sandbox, "return [call(number, 0, 0, 0, 0, 0, 0) for number in given[0]]", others)
-    assert set(codes) <= {-1, -38}
+    assert set(codes) <= {-errno.EPERM, -errno.ENOSYS}
 
 
 @pytest.mark.parametrize("name", seccomp.HOSTILE)
 def test_a_call_that_reads_other_processes_is_fatal(sandbox, name):
     with pytest.raises(PolicyFailure) as caught:
-        sandboxed(sandbox, f"return call({seccomp.numbers(seccomp.HOSTILE)[name]}, os.getppid(), 0, 0, 0, 0, 0)")
+        sandboxed(sandbox, f'return call("{name}", os.getppid(), 0, 0, 0, 0, 0)')
     assert caught.value.verdict is Verdict.FORBIDDEN
     assert "made a system call" in caught.value.message
 
 
+@pytest.mark.skipif(platform.machine() != X86, reason="only x86-64 has a second table")
 @pytest.mark.parametrize("entry", [seccomp.X32_BIT | 39, seccomp.X32_BIT | 520])
 def test_the_other_table_of_system_calls_is_fatal(sandbox, entry):
     with pytest.raises(PolicyFailure) as caught:
@@ -149,17 +240,28 @@ def test_the_other_table_of_system_calls_is_fatal(sandbox, entry):
     assert caught.value.verdict is Verdict.FORBIDDEN
 
 
+@pytest.mark.skipif(platform.machine() != X86, reason="only x86-64 has such a gate")
+def test_the_gate_of_32_bit_programs_is_fatal_even_to_who_finds_it_in_executable_memory():
+    code = (
+        "import ctypes, mmap, os, sys\n"
+        "from evolve.sandbox import kernel, seccomp\n"
+        f"memory = mmap.mmap(-1, 4096, prot=7)\nmemory.write(bytes.fromhex('{depths.INT_80}'))\n"
+        "gate = ctypes.PYFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(memory)))\n"
+        "if sys.argv[1:]:\n    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)\n"
+        "    kernel.install_filter(seccomp.program())\n"
+        "os._exit(0 if gate() == os.getpid() else 1)\n"
+    )
+    at_large, filtered = (subprocess.run([sys.executable, "-c", code, *how], check=False) for how in ([], ["filtered"]))
+    if at_large.returncode != 0:
+        pytest.skip("this kernel runs no 32-bit programs")
+    assert filtered.returncode == -signal.SIGSYS
+
+
 def test_secrets_of_the_judge_are_not_in_the_child(sandbox):
     body = "return [sorted(os.environ), sys.path, sys.argv, sys.orig_argv]"
     environment, *places = sandboxed(sandbox, body)
-    assert set(environment) == {
-        "PATH",
-        "LANG",
-        "PYTHONHASHSEED",
-        "OPENBLAS_NUM_THREADS",
-        "OMP_NUM_THREADS",
-        "MKL_NUM_THREADS",
-    }
+    assert set(environment) == set(launcher.ENVIRONMENT)
+    assert len(environment) == 6
     assert places == [[], [""], []]
 
 
@@ -167,7 +269,7 @@ def test_a_child_holds_its_pipes_and_its_output_and_nothing_else(sandbox):
     body = (
         "found = []\n"
         "for number in range(4096):\n"
-        "    if call(5, number, ctypes.create_string_buffer(256)) == 0:\n"
+        '    if call("fstat", number, room()) == 0:\n'
         "        found.append(number)\n"
         "return found"
     )
@@ -179,7 +281,7 @@ def test_limits_are_set_to_the_last_one(sandbox):
         "limits = {}\n"
         "for what in range(16):\n"
         "    pair = (ctypes.c_uint64 * 2)()\n"
-        "    assert call(97, what, pair) == 0\n"
+        '    assert call("getrlimit", what, pair) == 0\n'
         "    limits[what] = [min(amount, 1 << 62) for amount in pair]\n"
         "return limits"
     )
@@ -203,21 +305,13 @@ def test_a_child_is_no_root(sandbox):
 
 
 def test_descriptors_run_out_soon(sandbox):
-    too_many_open_files = -24
-    codes = sandboxed(sandbox, "return [call(32, 0) for _ in range(20)]")
-    assert codes[-1] == too_many_open_files
-
-
-def test_the_output_file_cannot_be_grown_or_mapped_to_fill_memory(sandbox):
-    assert sandboxed(sandbox, "return [call(77, 1, 1 << 30), call(285, 1, 0, 0, 1 << 30)]") == [-1, -1]
-    far = "os.lseek(1, 1 << 30, 0)\nreturn os.write(1, b'x')"
-    with pytest.raises(PolicyFailure, match="File too large"):
-        sandboxed(sandbox, far)
+    codes = sandboxed(sandbox, 'return [call("dup", 0) for _ in range(20)]')
+    assert codes[-1] == -errno.EMFILE
 
 
 def test_the_judge_and_the_zygote_survive_being_attacked(sandbox):
-    body = "return [call(62, pid, 9) for pid in given] + [call(62, 0, 9), call(62, -1, 9), call(424, 3, 9, 0, 0)]"
-    assert set(sandboxed(sandbox, body, os.getpid(), sandbox.zygote_pid)) == {-1}
+    body = 'return [call("kill", pid, 9) for pid in (*given, 0, -1)] + [call("pidfd_send_signal", 3, 9, 0, 0)]'
+    assert set(sandboxed(sandbox, body, os.getpid(), sandbox.zygote_pid)) == {-errno.EPERM}
     assert Path(f"/proc/{sandbox.zygote_pid}").exists()
 
 
@@ -227,28 +321,23 @@ def test_memory_of_one_child_is_not_in_the_next(sandbox):
     assert sandboxed(sandbox, body) == [False, False, False]
 
 
-def test_no_way_leads_into_the_memory_of_the_judge(sandbox):
-    body = (
-        "path = f'/proc/{given[0]}/mem'.encode()\n"
-        "return [call(2, path, 2), call(257, -100, path, 2, 0), call(438, 3, 0, 0), call(434, given[0], 0)]"
-    )
-    assert set(sandboxed(sandbox, body, os.getpid())) == {-1}
+def test_a_judge_is_not_disturbed_by_signals_of_a_child(sandbox):
+    received = []
+    old = signal.signal(signal.SIGUSR1, lambda *_: received.append(1))
+    try:
+        assert sandboxed(sandbox, 'return call("rt_sigqueueinfo", given[0], 10, 0)', os.getpid()) == -errno.EPERM
+    finally:
+        signal.signal(signal.SIGUSR1, old)
+    assert received == []
+
+
+# What `evolve doctor` shows
 
 
 def test_the_self_test_finds_every_wall_standing(sandbox):
     findings = selftest.attack_all(sandbox)
     assert [finding for finding in findings if not finding.stopped] == []
     assert len(findings) == len(selftest.ATTACKS)
-
-
-def test_a_judge_is_not_disturbed_by_signals_of_a_child(sandbox):
-    received = []
-    old = signal.signal(signal.SIGUSR1, lambda *_: received.append(1))
-    try:
-        assert sandboxed(sandbox, "return call(129, given[0], 10, 0)", os.getpid()) == -1
-    finally:
-        signal.signal(signal.SIGUSR1, old)
-    assert received == []
 
 
 def test_the_self_test_would_notice_an_environment_that_is_not_fresh(monkeypatch):
