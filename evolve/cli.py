@@ -147,16 +147,10 @@ def _stopped(options: argparse.Namespace, progress: "ProgressLine") -> int:
 
 
 def _fresh_folder(problem: str) -> Path:
-    """Makes a folder that no other run has, not even one that begins in the same second."""
-    name = f"{problem}-{datetime.datetime.now().astimezone():%Y%m%d-%H%M%S}"
-    for suffix in ("", *(f"-{number}" for number in range(2, 1000))):
-        path = Path("runs") / f"{name}{suffix}"
-        try:
-            path.mkdir(parents=True)
-        except FileExistsError:
-            continue
-        return path
-    raise EvolveError("no free folder in runs/; give --out")
+    from evolve.folder import RunFolder
+
+    now = datetime.datetime.now().astimezone()
+    return RunFolder.fresh(Path("runs"), f"{problem}-{now:%Y%m%d-%H%M%S}").path
 
 
 def _print_run(options: argparse.Namespace, best: int | None = None) -> int:
@@ -221,36 +215,36 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _show(options: argparse.Namespace) -> int:
-    from evolve.report import runs
+    from evolve.report import runs, turns
 
     with runs.opened(options.run) as (folder, journal):
         if options.id is None:
             run = runs.summary(folder, journal)
             _print(options, run, lambda: runs.describe(run))
         else:
-            found = runs.turn(journal, options.id)
-            describe = runs.describe_prompt if options.prompt else runs.describe_turn
+            found = turns.turn(journal, options.id)
+            describe = turns.describe_prompt if options.prompt else turns.describe_turn
             _print(options, found, lambda: describe(journal, options.id))
     return 0
 
 
 def _log(options: argparse.Namespace) -> int:
-    from evolve.report import runs
+    from evolve.report import lineage, runs
 
     with runs.opened(options.run) as (_, journal):
-        entries = journal.log() if options.all else runs.line_to_best(journal)
-        _print(options, entries, lambda: runs.log_table(entries))
+        entries = journal.log() if options.all else lineage.line_to_best(journal)
+        _print(options, entries, lambda: lineage.log_table(entries))
         if not (options.all or options.json):
             terminal.say(f"\nthe line to the best; `evolve log {options.run} --all` lists all {journal.turns()}")
     return 0
 
 
 def _diff(options: argparse.Namespace) -> int:
-    from evolve.report import runs, tables
+    from evolve.report import lineage, runs, tables
 
     numbers = [number for number in (options.id, options.other) if number is not None]
     with runs.opened(options.run) as (_, journal):
-        text = runs.diff(journal, numbers, colour=_colour() and not options.json)
+        text = lineage.diff(journal, numbers, colour=_colour() and not options.json)
     print(tables.as_json({"diff": text}) if options.json else text)
     return 0
 

@@ -5,8 +5,9 @@ import hashlib
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Self
 
 from evolve.database import JournalError
 from evolve.header import Header
@@ -22,6 +23,20 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    @classmethod
+    def fresh(cls, parent: Path, name: str) -> Self:
+        """Makes a folder that no other run has, not even one that begins in the same second.
+
+        Raises:
+            EvolveError: it cannot be made.
+        """
+        for suffix in ("", *(f"-{number}" for number in range(2, 1000))):
+            path = parent / f"{name}{suffix}"
+            with _explained(path), suppress(FileExistsError):
+                path.mkdir(parents=True)
+                return cls(path)
+        raise EvolveError(f"no free folder in {parent}; give --out")
 
     @property
     def exists(self) -> bool:

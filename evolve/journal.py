@@ -15,7 +15,7 @@ from evolve.database import ADVICE, JournalError, connect, connect_to_read, expl
 from evolve.header import Header, read
 from evolve.ledger import LEDGER_SCHEMA, Ledger
 from evolve.rows import Entry, Seal
-from evolve.types import Candidate, Evaluation, Miss, Proposal, Verdict
+from evolve.types import Candidate, Evaluation, Layer, Miss, Proposal, Verdict
 
 _SCHEMA = (
     """CREATE TABLE proposals (
@@ -238,7 +238,8 @@ class Journal:
     def layers(self) -> dict[str, int]:
         """Returns how many evaluations were made behind which walls, the most frequent first."""
         found = self._all("SELECT layers, count(*) FROM evaluations GROUP BY layers ORDER BY count(*) DESC")
-        return {str(layers): number for layers, number in found}
+        with self._explained():
+            return {" ".join(map(Layer, text.split())): number for text, number in found}
 
     def outcomes(self) -> dict[str, int]:
         """Returns how many turns ended without a policy, by outcome, the most frequent first."""

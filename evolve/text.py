@@ -1,4 +1,4 @@
-"""Text of strangers, made inert: policies, models and providers may write anything."""
+"""Text for people; that of strangers is made inert, for policies, models and providers may write anything."""
 
 import difflib
 from collections import Counter
@@ -24,6 +24,11 @@ def brief(text: str, width: int) -> str:
     """Returns the same on one line of at most ``width`` characters."""
     line = " ".join(inert(text).split())
     return line if len(line) <= width else line[: width - 3] + "..."
+
+
+def counted(number: int, noun: str) -> str:
+    """Returns a count with its noun: 1 case, 1,200 cases."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def unified(old: str, new: str, old_name: str, new_name: str, context: int = 3) -> list[str]:

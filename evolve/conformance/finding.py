@@ -39,8 +39,3 @@ def look(check: str, found: str, todo: str = "") -> Finding:
 def fix(check: str, found: str, todo: str) -> Finding:
     """Returns a finding that fails the audit; ``todo`` says how to mend it."""
     return Finding(Status.FIX, check, found, todo)
-
-
-def times(count: int, what: str) -> str:
-    """Returns a count with its noun: 1 case, 2 cases."""
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"

@@ -7,10 +7,11 @@ from typing import Any
 
 from evolve.cases import blaming
 from evolve.conformance.driver import Decide, End, Play, Recorder, Step, play, record
-from evolve.conformance.finding import Finding, fine, fix, look, times
+from evolve.conformance.finding import Finding, fine, fix, look
 from evolve.conformance.subject import Subject
 from evolve.problem import Call, ProblemError, Twin
 from evolve.sandbox import wire
+from evolve.text import counted
 
 CHECK = "look-ahead"
 CASES = 4
@@ -48,11 +49,9 @@ def _nothing_seen(cases: int, policies: int, compared: int, differing: int) -> F
     if not compared or not differing:
         missing = "no call came before the moment" if not compared else "the twins were asked and paid just the same"
         return look(CHECK, f"nothing was compared: {missing}", "mend `twin`: equal before a moment, different after it")
-    return fine(
-        CHECK,
-        f"{times(compared, 'question')} before the moment at which {times(cases, 'case')} and their twins part were "
-        f"the same, with {times(policies, 'baseline')}; {differing} of {plays} pairs differ later, as they should",
-    )
+    known = f"{counted(compared, 'question')} before the moment at which {counted(cases, 'case')} and their twins part"
+    later = f"{differing} of {plays} pairs differ later, as they should"
+    return fine(CHECK, f"{known} were the same, with {counted(policies, 'baseline')}; {later}")
 
 
 def _unplayable(label: str, policy: str, twin: Play) -> Finding:

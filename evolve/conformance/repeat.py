@@ -6,12 +6,13 @@ from typing import Any
 
 from evolve.cases import split_cases
 from evolve.conformance.driver import End, Enough, Play, Recording, play, record
-from evolve.conformance.finding import Finding, fine, fix, look, times
+from evolve.conformance.finding import Finding, fine, fix, look
 from evolve.conformance.fingerprint import fingerprint
 from evolve.conformance.subject import Subject
 from evolve.judge import Judge
 from evolve.problem import CPU_SECONDS, Call
 from evolve.sandbox import Sandbox, wire
+from evolve.text import counted
 from evolve.types import Verdict
 from evolve.wave import Measurement
 
@@ -35,7 +36,7 @@ def check_simulator(subject: Subject) -> list[Finding]:
                 return [_unsteady(subject, recording, came, changed)]
         if changed:
             return [_changed(subject.cases.labels[recording.case])]
-    said = f"the same decisions on {times(len(played), 'case')}, in another order and twice, gave the same questions"
+    said = f"the same decisions on {counted(len(played), 'case')}, in another order and twice, gave the same questions"
     return [fine(SIMULATOR, f"{said} and metrics")]
 
 
@@ -105,7 +106,7 @@ def check_judging(subject: Subject, other: Sandbox) -> list[Finding]:
         return [fine(ORDER, "every case has a process of its own, since the problem is timed")]
     elsewhere = Judge(subject.cases, other)
     found = [finding for name in subject.sound for finding in _judged_again(subject, elsewhere, name)]
-    policies = times(len(subject.sound), "baseline")
+    policies = counted(len(subject.sound), "baseline")
     return found or [
         fine(ORDER, f"{policies} reached the same metrics with each case alone, last case first"),
         fine(PROCESS, f"{policies} reached the same metrics in another sandbox"),

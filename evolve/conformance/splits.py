@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator
 from itertools import combinations
 
 from evolve.cases import CaseSet, split_cases
-from evolve.conformance.finding import Finding, fine, fix, look, times
+from evolve.conformance.finding import Finding, fine, fix, look
 from evolve.conformance.fingerprint import fingerprint
 from evolve.conformance.subject import Subject
+from evolve.text import counted
 
 CHECK = "splits"
 FEWEST = 20
@@ -107,7 +108,7 @@ def _shared(one: Marks, other: Marks) -> list[str]:
 
 
 def _of(shared: list[str], one: Marks, other: Marks) -> str:
-    return f"{len(shared)} of {times(min(len(one), len(other)), 'case')}"
+    return f"{len(shared)} of {counted(min(len(one), len(other)), 'case')}"
 
 
 def _shared_cases(said: str, shared: list[str], cases: Marks) -> Finding:

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from evolve.conformance.driver import End, Play, Recording
-from evolve.conformance.finding import Finding, fine, fix, look, times
+from evolve.conformance.finding import Finding, fine, fix, look
 from evolve.conformance.habit import Habit
 from evolve.conformance.subject import ROUNDING, Subject
 from evolve.conformance.way import Kind, Way
 from evolve.statistics import geometric_mean, ratio
+from evolve.text import counted
 from evolve.wave import objective
 
 CHECK = "wrong decisions"
@@ -175,7 +176,9 @@ class Tally:
             )
         if self.ends[End.ENDLESS]:
             yield look(
-                CHECK, f"{times(self.ends[End.ENDLESS], 'wrong decision')} led to a simulation that asks on and on", ""
+                CHECK,
+                f"{counted(self.ends[End.ENDLESS], 'wrong decision')} led to a simulation that asks on and on",
+                "",
             )
 
 

@@ -5,8 +5,7 @@ import textwrap
 from typing import Self, TextIO
 
 from evolve.conformance import Audit, Finding, Status
-from evolve.conformance.finding import times
-from evolve.text import brief
+from evolve.text import brief, counted
 
 _LONGEST = 600
 _WIDTHS = 80, 120
@@ -37,7 +36,7 @@ def describe(audit: Audit) -> str:
     """Returns the findings as text, each with what to do about it."""
     columns = max(len(finding.check) for finding in audit.findings)
     width = min(max(shutil.get_terminal_size((_WIDTHS[1], 24)).columns, _WIDTHS[0]), _WIDTHS[1])
-    head = f"{audit.problem}: {times(audit.cases, 'train case')}, {times(audit.baselines, 'baseline')}"
+    head = f"{audit.problem}: {counted(audit.cases, 'train case')}, {counted(audit.baselines, 'baseline')}"
     rows = [_row(finding, columns, width) for finding in audit.findings]
     return "\n".join([head, "", *rows, "", _sum(audit)])
 
@@ -57,7 +56,7 @@ def _wrapped(text: str, head: str, width: int) -> list[str]:
 
 def _sum(audit: Audit) -> str:
     wrong, odd = (sum(found.status is status for found in audit.findings) for status in (Status.FIX, Status.LOOK))
-    looks = f"{times(odd, 'thing')} to look at" if odd else "nothing to look at"
+    looks = f"{counted(odd, 'thing')} to look at" if odd else "nothing to look at"
     if audit.passed:
         return f"passed: nothing to fix, {looks}"
-    return f"NOT passed: {times(wrong, 'thing')} to fix, {looks}; until then do not trust scores of this problem"
+    return f"NOT passed: {counted(wrong, 'thing')} to fix, {looks}; until then do not trust scores of this problem"

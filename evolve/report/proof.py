@@ -6,7 +6,7 @@ from typing import Any
 from evolve.folder import RunFolder
 from evolve.journal import Journal
 from evolve.problem import Problem
-from evolve.report import runs, tables
+from evolve.report import lineage, runs, tables, turns
 from evolve.standings import Standing
 from evolve.text import brief, inert
 from evolve.verify import Verification
@@ -39,7 +39,7 @@ def proof(folder: RunFolder, journal: Journal, problem: Problem, result: Verific
             "",
             *_descent(journal, colour=colour),
             "against the reference:",
-            runs.diff(journal, [result.number], colour=colour),
+            lineage.diff(journal, [result.number], colour=colour),
         ]
     )
 
@@ -51,8 +51,8 @@ def record(folder: RunFolder, journal: Journal, problem: Problem, result: Verifi
         "objective": problem.objective,
         "direction": problem.direction,
         "run": runs.summary(folder, journal, result.number),
-        "policy": runs.candidate(journal, result.number).proposal.source,
-        "diff": runs.diff(journal, [result.number]),
+        "policy": turns.candidate(journal, result.number).proposal.source,
+        "diff": lineage.diff(journal, [result.number]),
         "unsafe": unsafe(result),
         **{name: getattr(result, name) for name in result.__dataclass_fields__},
     }
@@ -145,10 +145,10 @@ def _failures(result: Verification) -> list[str]:
 
 def _descent(journal: Journal, *, colour: bool) -> list[str]:
     """Shows what the search changed, where the best grew from another baseline than the reference."""
-    line = runs.line_to_best(journal)
+    line = lineage.line_to_best(journal)
     if len(line) < 2 or line[0].number == 0:
         return []
-    changed = runs.diff(journal, [line[0].number, line[-1].number], colour=colour)
+    changed = lineage.diff(journal, [line[0].number, line[-1].number], colour=colour)
     return [f"it grew from the baseline {brief(line[0].operator, 60)!r}; what the search changed:", changed, ""]
 
 

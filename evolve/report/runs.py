@@ -1,7 +1,7 @@
-"""A run on paper: its summary, one candidate, the line to the best, and diffs."""
+"""A run on paper: what it has come to."""
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +14,9 @@ from evolve.header import Header
 from evolve.journal import Journal
 from evolve.problem import Problem
 from evolve.report import tables
-from evolve.report.diffs import unified
-from evolve.rows import Entry
-from evolve.text import brief, inert
-from evolve.types import Candidate, EvolveError, Layer, Miss, Proposal, Usage, unsafe
+from evolve.report.turns import origin
+from evolve.text import brief, counted
+from evolve.types import Layer, Usage, unsafe
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ class Summary:
     def pace(self) -> str:
         """Evaluations, seconds and rate."""
         rate = self.evaluations / max(self.seconds, 1e-3)
-        return f"{_count(self.evaluations, 'evaluation')} in {self.seconds:.0f} s ({rate:.1f}/s)"
+        return f"{counted(self.evaluations, 'evaluation')} in {self.seconds:.0f} s ({rate:.1f}/s)"
 
 
 @contextmanager
@@ -92,7 +91,7 @@ def summary(folder: RunFolder, journal: Journal, best: int | None = None) -> Sum
         seconds=journal.seconds(),
         verdicts={str(verdict): count for verdict, count in verdicts.items()},
         best=best,
-        origin="" if found is None else _origin(found.proposer, found.operator),
+        origin="" if found is None else origin(found.proposer, found.operator),
         train_score=None if found is None else found.score,
         validation_score=None if validation is None else validation.score,
         sealed_uses=seal.uses,
@@ -146,7 +145,7 @@ def cost(run: Summary) -> str:
     usage = run.usage
     tokens = f"{usage.input_tokens} tokens in ({usage.cached_tokens} of them cached), {usage.output_tokens} out"
     known = tables.dollars(run.dollars) if usage.dollars is not None else _partly(run.dollars)
-    asked = f"{known} for {_count(run.questions - run.unheard, 'question')} to models: {tokens}"
+    asked = f"{known} for {counted(run.questions - run.unheard, 'question')} to models: {tokens}"
     if not run.unheard:
         return asked
     dollars, more = run.most.dollars, run.most.tokens - usage.tokens
@@ -164,7 +163,7 @@ def _scores(run: Summary) -> str:
 
 
 def _sealed(run: Summary) -> str:
-    used = f"used {_count(run.sealed_uses, 'time')}" if run.sealed_uses else "never used"
+    used = f"used {counted(run.sealed_uses, 'time')}" if run.sealed_uses else "never used"
     if run.sealed_uses_after_reveal:
         used += f", {run.sealed_uses_after_reveal} of them after the secret had been revealed"
     return f"{used}; the secret's SHA-256 is {brief(run.header.secret_hash[:16], 16)}..."
@@ -173,7 +172,7 @@ def _sealed(run: Summary) -> str:
 def sandbox(run: Summary) -> list[str]:
     """Returns a line on each set of walls that evaluations were made behind, where it is known."""
     return [
-        f"{', '.join(layers)} ({_count(number, 'evaluation')}){f'; {tables.UNSAFE}' if unsafe(layers) else ''}"
+        f"{', '.join(layers)} ({counted(number, 'evaluation')}){f'; {tables.UNSAFE}' if unsafe(layers) else ''}"
         for names, number in run.layers.items()
         if (layers := [Layer(name) for name in names.split()])
     ]
@@ -186,139 +185,3 @@ def _next(run: str) -> list[str]:
         f"          evolve diff {folder}      see what changed against the reference",
         f"          evolve log {folder}       see how it came about",
     ]
-
-
-def candidate(journal: Journal, number: int) -> Candidate:
-    """Returns one candidate.
-
-    Raises:
-        EvolveError: the run has none of that number.
-    """
-    found = turn(journal, number)
-    if isinstance(found, Miss):
-        raise EvolveError(f"turn {number} of the run led to no candidate: {found.outcome}: {brief(found.message, 400)}")
-    return found
-
-
-def turn(journal: Journal, number: int) -> Candidate | Miss:
-    """Returns what one turn led to.
-
-    Raises:
-        EvolveError: the run has none of that number.
-    """
-    made, found = journal.made(number), journal.candidate(number)
-    if isinstance(made, Miss):
-        return made
-    if found is None:
-        count = journal.turns()
-        known = f"it has 0 to {count - 1}" if count else "it has none yet"
-        raise EvolveError(f"the run has no candidate {number}; {known}")
-    return found
-
-
-def describe_turn(journal: Journal, number: int) -> str:
-    """Returns what one turn led to, as text."""
-    found = turn(journal, number)
-    return describe_miss(found) if isinstance(found, Miss) else describe_candidate(found)
-
-
-def describe_prompt(journal: Journal, number: int) -> str:
-    """Returns what a model was asked in a turn.
-
-    Raises:
-        EvolveError: none was.
-    """
-    prompt = journal.ledger.prompt(number)
-    if prompt is None:
-        raise EvolveError(f"no model was asked in turn {number}")
-    return inert("\n\n".join(prompt))
-
-
-def describe_miss(found: Miss) -> str:
-    """Returns a turn that led to no policy, with what the model wrote."""
-    lines = [
-        f"#{found.number} by {_author(found)}{_from(found.parents)}",
-        f"outcome   {found.outcome}: {brief(found.message, 400)}",
-        *_spent(found),
-    ]
-    return "\n".join([*lines, "", inert(found.answer).rstrip()]).rstrip()
-
-
-def describe_candidate(found: Candidate) -> str:
-    """Returns a candidate with its origin, its verdict and its source."""
-    proposal, evaluation = found.proposal, found.evaluation
-    confirmed = "; confirmed, one process for each case" if evaluation.confirmed else ""
-    score = "" if evaluation.score is None else f", score {evaluation.score:.4f}"
-    lines = [
-        f"#{found.number} by {_author(proposal)}{_from(proposal.parents)}",
-        f"why       {brief(proposal.rationale, 400) or '-'}",
-        f"verdict   {tables.verdict(evaluation)}{score}{confirmed}",
-        f"cost      {_count(evaluation.calls, 'call')}, {evaluation.cpu_seconds:.3f} s of CPU in the sandbox",
-        f"sandbox   {', '.join(evaluation.layers) or '-'}",
-        *_spent(proposal),
-    ]
-    lines += [f"feedback  {line}" for line in inert(evaluation.feedback).splitlines()]
-    return "\n".join([*lines, "", inert(proposal.source).rstrip()])
-
-
-def _author(made: Proposal | Miss) -> str:
-    return _origin(made.proposer, made.operator) + (f" ({brief(made.model, 80)})" if made.model else "")
-
-
-def _from(parents: Sequence[int]) -> str:
-    return f" from {', '.join(f'#{parent}' for parent in parents)}" if parents else ""
-
-
-def _spent(made: Proposal | Miss) -> list[str]:
-    """Returns what a model used for it, if one did."""
-    if not made.model:
-        return []
-    usage = made.usage
-    tokens = f"{usage.input_tokens} tokens in ({usage.cached_tokens} cached), {usage.output_tokens} out"
-    return [f"model     {tables.cost(usage)}: {tokens}; prompt {brief(made.prompt, 80)}"]
-
-
-def line_to_best(journal: Journal) -> list[Entry]:
-    """Returns the best candidate's ancestors along the first parents, oldest first, and itself."""
-    entry = journal.entry(leader(journal)) if journal.top(1) else None
-    line: list[Entry] = []
-    while entry is not None and entry not in line:
-        line.append(entry)
-        entry = journal.entry(entry.parents[0]) if entry.parents else None
-    return line[::-1]
-
-
-def log_table(entries: Sequence[Entry]) -> str:
-    """Returns the log as a table."""
-    rows = [
-        (
-            f"#{entry.number}",
-            " ".join(f"#{parent}" for parent in entry.parents),
-            _origin(entry.proposer, entry.operator),
-            entry.verdict,
-            tables.number(entry.score, 4),
-            brief(entry.rationale, 90),
-        )
-        for entry in entries
-    ]
-    return tables.table(("candidate", "from", "by", "verdict", "score", "why"), rows, left=6)
-
-
-def diff(journal: Journal, numbers: Sequence[int], *, colour: bool = False) -> str:
-    """Returns the diff of the best or of a candidate against the reference, or of two candidates."""
-    pair = [0, leader(journal)] if not numbers else [0, *numbers] if len(numbers) == 1 else list(numbers)
-    old, new = (candidate(journal, number) for number in pair)
-    text = unified(old.proposal.source, new.proposal.source, _title(old), _title(new), colour=colour)
-    return text or f"{_title(old)} and {_title(new)} are the same"
-
-
-def _title(found: Candidate) -> str:
-    return f"#{found.number} ({_origin(found.proposal.proposer, found.proposal.operator)})"
-
-
-def _origin(proposer: str, operator: str) -> str:
-    return brief(proposer if operator in ("", proposer) else f"{proposer}: {operator}", 60)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
