@@ -138,7 +138,9 @@ class Judge:
         if self._cases.name in ("validation", "test") or self._cases.bounds is None:
             return result.ratio
         bound, value = self._cases.bounds[index], objective(self._problem, result.metrics)
-        return bound / value if self._problem.direction == "minimize" else value / bound if bound else result.ratio
+        if self._problem.direction == "minimize":
+            return bound / value
+        return value / bound if bound else result.ratio
 
     def _words(self, index: int, result: CaseResult) -> str:
         seconds = self._problem.limits.step_seconds
@@ -156,7 +158,7 @@ class Judge:
         for index in one.metrics:
             if _untimed(one.metrics[index]) != _untimed(other.metrics[index]):
                 label = self._cases.labels[index]
-                return f"depends on other cases: it decides otherwise when {label} is judged alone"
+                return f"depends on other cases, or on chance of its own: judged again, alone, it differs on {label}"
         return ""
 
 

@@ -13,6 +13,9 @@ from evolve.standings import Standing, standings
 from evolve.statistics import Interval, paired_bootstrap
 from evolve.types import Evaluation
 
+ENOUGH = 30
+"""Cases on which two policies must differ before an interval is believed: on fewer the bootstrap's is too narrow."""
+
 
 @dataclass(frozen=True, slots=True)
 class Duel:
@@ -55,6 +58,27 @@ class Verification:
     def found(self) -> Standing:
         """How the best found did."""
         return self.standings[-1]
+
+    @property
+    def unsafe(self) -> bool:
+        """Says whether a sealed evaluation was made where the sandbox does not stand."""
+        return any(standing.evaluation.unsafe for standing in self.standings)
+
+    @property
+    def unbeaten(self) -> list[str]:
+        """The baselines that the best found is not shown to beat."""
+        ahead = {duel.baseline for duel in self.duels if duel.interval.above_one}
+        return [standing.name for standing in self.standings[:-1] if standing.name not in ahead]
+
+    @property
+    def close(self) -> list[Duel]:
+        """Duels on too few differing cases: fewer than ``ENOUGH``, or than half where there are not many."""
+        return [duel for duel in self.duels if duel.better + duel.worse < min(ENOUGH, self.cases // 2)]
+
+    @property
+    def proved(self) -> bool:
+        """Says whether the best found beats every baseline, on cases that were secret when it was found."""
+        return self.baseline is None and self.covered and not (self.unsafe or self.unbeaten or self.close)
 
     @property
     def best_baseline(self) -> int:

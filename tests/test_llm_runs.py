@@ -87,13 +87,13 @@ class Near(tiny.Inline):
 
 @pytest.fixture
 def near(monkeypatch, sandbox):
-    monkeypatch.setattr(session, "LocalExecutor", lambda problem, workers: Near(problem, sandbox))
+    monkeypatch.setattr(session, "LocalExecutor", lambda problem, workers, **_: Near(problem, sandbox))
 
 
 class Guessing(tiny.Guessing, Near):
     """Makes scores up."""
 
-    def __init__(self, problem, sandbox):
+    def __init__(self, problem, workers, **_):
         tiny.Guessing.__init__(self)
 
 

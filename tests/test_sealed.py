@@ -123,7 +123,9 @@ def test_verify_says_how_often_the_cases_were_used_and_warns_of_a_policy_found_s
     assert (record["uses"], record["uses_after_reveal"]) == (2, 1)
     assert record["covered"] is (record["number"] < 2) is False
     assert "used 2 times by now, 1 of them after the secret had been revealed" in out
-    assert f"warning: #{record['number']} was found after an earlier `evolve verify`" in out
+    assert record["conclusion"] == out.splitlines()[0]
+    assert record["proved"] is False
+    assert "was found after an earlier `evolve verify` had revealed the secret of these cases: no proof" in out
     assert main(["show", "run"]) == 0
     assert "sealed    used 2 times, 1 of them after the secret had been revealed" in capsys.readouterr().out
     with RunFolder(home / "run").open(read_only=True) as journal:

@@ -76,6 +76,7 @@ def test_a_proof_made_so_is_marked_and_its_record_says_which_walls_stood(run):
     assert "seccomp" not in record["standings"][-1]["evaluation"]["layers"]
     assert "limits" in record["standings"][-1]["evaluation"]["layers"]
     assert record["unsafe"] is True
+    assert record["proved"] is False
 
 
 def test_a_score_made_so_is_marked(problem):

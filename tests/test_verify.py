@@ -155,19 +155,25 @@ def test_a_second_proof_says_that_the_cases_were_known_and_not_that_the_policy_w
     _, _, executor, problem = verified(BETTER, more=True)
     again = verify(problem, journal, executor, "secret")
     assert (again.uses, again.uses_after_reveal, again.covered) == (2, 1, True)
-    assert "used 2 times by now, 1 of them after the secret had been revealed" in proof.uses(again)
-    assert proof.warning(again) == []
+    said = "used 2 times by now, 1 of them after the secret had been revealed; this policy was found before that"
+    assert proof.uses(again) == said
+    assert again.proved
+    assert "beats every baseline" in proof.conclusion(problem, again)
 
 
-def test_a_policy_that_was_found_after_the_secret_had_been_revealed_is_proved_with_a_warning(verified, journal):
+def test_a_policy_that_was_found_after_the_secret_had_been_revealed_is_not_proved(verified, journal):
     _, _, executor, problem = verified(CONSTANT, more=True)
     found_later = "def guess(x):\n    return 3 * x\n"
     journal.propose(2, Proposal(found_later, "mutate", "op"))
     journal.record(2, executor.submit(tiny.Task(found_later)).result(), 2.0)
     result = verify(problem, journal, executor, "secret")
     assert (result.number, result.uses, result.uses_after_reveal, result.covered) == (2, 2, 1, False)
-    (warning,) = proof.warning(result)
-    assert "#2 was found after an earlier `evolve verify` had revealed the secret" in warning
+    conclusion = proof.conclusion(problem, result)
+    assert "#2, is ahead of every baseline, but was found after an earlier `evolve verify` had revealed" in conclusion
+    assert "no proof" in conclusion
+    assert not result.unbeaten
+    assert not result.proved
+    assert proof.uses(result).endswith("this policy was found after that")
 
 
 def test_a_proof_that_failed_before_its_end_is_a_use_that_revealed_nothing(verified, journal):

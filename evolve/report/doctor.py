@@ -101,7 +101,16 @@ def _about(wall: Wall) -> str:
 
 
 def _attacks(health: Health) -> str:
-    rows = [("stopped" if f.stopped else "NOT STOPPED", f.name, f.wall, brief(f.detail, 70)) for f in health.findings]
+    lacking = {str(wall.layer) for wall in health.walls if not wall.stands}
+    rows = [
+        (
+            "stopped" if found.stopped else "NOT STOPPED",
+            found.name,
+            "another" if found.stopped and found.wall in lacking else found.wall,
+            brief(found.detail, 70),
+        )
+        for found in health.findings
+    ]
     return tables.table(("", "a policy tries to", "wall against it", "what came of it"), rows, left=4)
 
 
@@ -111,7 +120,8 @@ def _verdict(health: Health) -> list[str]:
     if not health.sound:
         return [
             *hints,
-            "the sandbox does NOT stand: policies are judged with --unsafe only; with Docker it stands anywhere:",
+            "the sandbox does NOT stand: policies are judged with --unsafe only; in Docker's default profile, on Linux 5.3 "
+            "or later, it does:",
             f"  {advice.DOCKER}",
         ]
     if lacking:

@@ -11,9 +11,6 @@ from evolve.standings import Standing
 from evolve.text import brief, inert
 from evolve.verify import Verification
 
-ENOUGH = 30
-"""Cases on which two policies must differ before an interval is believed: on fewer the bootstrap's is too narrow."""
-
 
 def proof(folder: RunFolder, journal: Journal, problem: Problem, result: Verification, *, colour: bool) -> str:
     """Returns all that was found out, the conclusion first."""
@@ -22,8 +19,7 @@ def proof(folder: RunFolder, journal: Journal, problem: Problem, result: Verific
     return "\n".join(
         [
             inert(conclusion(problem, result)),
-            *([tables.UNSAFE] if unsafe(result) else []),
-            *warning(result),
+            *([tables.UNSAFE] if result.unsafe else []),
             "",
             _scores(result, problem.objective, brief(run.header.cases, 30)),
             f"{better} {problem.objective} is better; a score is the geometric mean over cases of the ratio to the "
@@ -53,14 +49,11 @@ def record(folder: RunFolder, journal: Journal, problem: Problem, result: Verifi
         "run": runs.summary(folder, journal, result.number),
         "policy": turns.candidate(journal, result.number).proposal.source,
         "diff": lineage.diff(journal, [result.number]),
-        "unsafe": unsafe(result),
+        "conclusion": conclusion(problem, result),
+        "proved": result.proved,
+        "unsafe": result.unsafe,
         **{name: getattr(result, name) for name in result.__dataclass_fields__},
     }
-
-
-def unsafe(result: Verification) -> bool:
-    """Says whether a sealed evaluation was made where the sandbox does not stand."""
-    return any(row.evaluation.unsafe for row in result.standings)
 
 
 def conclusion(problem: Problem, result: Verification) -> str:
@@ -71,21 +64,22 @@ def conclusion(problem: Problem, result: Verification) -> str:
     evaluation = result.found.evaluation
     if evaluation.score is None:
         return f"{found} is {evaluation.verdict} on the sealed cases: {brief(evaluation.feedback, 300)}"
-    ahead = [duel for duel in result.duels if duel.interval.above_one]
-    open_ = [row.name for row in result.standings[:-1] if row.name not in {duel.baseline for duel in ahead}]
-    if open_:
-        return f"{found} is not shown to beat {', '.join(open_)} on the sealed cases"
-    close = [duel for duel in ahead if duel.better + duel.worse < min(ENOUGH, result.cases // 2)]
-    if close:
-        names = ", ".join(f"{duel.baseline} on {duel.better + duel.worse} cases" for duel in close)
+    if result.unbeaten:
+        return f"{found} is not shown to beat {', '.join(result.unbeaten)} on the sealed cases"
+    if result.close:
+        names = ", ".join(f"{duel.baseline} on {duel.better + duel.worse} cases" for duel in result.close)
         return (
             f"{found} is ahead of every baseline on the sealed cases, but differs from {names} only: too few to be sure"
         )
+    if not result.covered:
+        return (
+            f"{found} is ahead of every baseline, but was found after an earlier `evolve verify` had revealed the "
+            "secret of these cases: no proof; only a new run has fresh ones"
+        )
     least = min(result.duels, key=lambda duel: duel.interval.mean)
-    return (
-        f"{found} beats every baseline on the sealed cases, {least.baseline} by {least.interval.mean - 1:.2%} "
-        f"(every 95% interval is above 1)"
-    )
+    ahead = f"{least.baseline} by {least.interval.mean - 1:.2%} on the mean"
+    counts = f"better on {least.better} cases, worse on {least.worse}"
+    return f"{found} beats every baseline on the sealed cases, {ahead} (every 95% interval is above 1; {counts})"
 
 
 def _scores(result: Verification, objective: str, searched: str) -> str:
@@ -171,14 +165,5 @@ def uses(result: Verification) -> str:
         return "used for the first time"
     known = result.uses_after_reveal
     after = f", {known} of them after the secret had been revealed" if known else ""
-    return f"used {result.uses} times by now{after}: a choice made by looking at them is no longer proved by them"
-
-
-def warning(result: Verification) -> list[str]:
-    """Says so where the best could have been made for the sealed cases."""
-    if result.covered:
-        return []
-    return [
-        f"warning: #{result.number} was found after an earlier `evolve verify` had revealed the secret of these cases; "
-        "only a new run has fresh ones"
-    ]
+    found = "before" if result.covered else "after"
+    return f"used {result.uses} times by now{after}; this policy was found {found} that"

@@ -44,29 +44,18 @@ ALLOWED: Calls = {
     "madvise": (28, 233),
     "dup": (32, 23),
     "nanosleep": (35, 101),
-    "getpid": (39, 172),
     "exit": (60, 93),
     "uname": (63, 160),
     "getcwd": (79, 17),
     "gettimeofday": (96, 169),
     "getrlimit": (97, 163),
-    "getrusage": (98, 165),
-    "sysinfo": (99, 179),
-    "times": (100, 153),
     "getuid": (102, 174),
     "getgid": (104, 176),
     "geteuid": (107, 175),
     "getegid": (108, 177),
-    "getppid": (110, 173),
     "sigaltstack": (131, 132),
-    "gettid": (186, 178),
     "time": (201, None),
-    "futex": (202, 98),
-    "sched_getaffinity": (204, 123),
     "restart_syscall": (219, 128),
-    "clock_gettime": (228, 113),
-    "clock_getres": (229, 114),
-    "clock_nanosleep": (230, 115),
     "exit_group": (231, 94),
     "pselect6": (270, 72),
     "ppoll": (271, 73),
@@ -77,6 +66,18 @@ ALLOWED: Calls = {
 }
 """Harmless with any arguments."""
 
+NAMELESS: Calls = {"getpid": (39, 172), "getppid": (110, 173), "gettid": (186, 178)}
+"""Answered with 0: the true number would tell a policy how many were judged before it."""
+
+OWN_CORES: Calls = {"sched_getaffinity": (204, 123)}
+"""Allowed for the process itself, not for others."""
+
+CLOCKS: Calls = {"clock_gettime": (228, 113), "clock_getres": (229, 114), "clock_nanosleep": (230, 115)}
+"""Allowed for the machine's clocks and its own; those of other processes have other numbers."""
+
+LOCKS: Calls = {"futex": (202, 98)}
+"""Allowed within the process; a shared one would be a door between policies that are judged at the same time."""
+
 NOT_EXECUTABLE: Calls = {"mmap": (9, 222), "mprotect": (10, 226)}
 """Allowed unless they ask for executable memory."""
 
@@ -86,8 +87,14 @@ HOSTILE: Calls = {"ptrace": (101, 117), "process_vm_readv": (310, 270), "process
 NO_SUCH_CALL: Calls = {"clone3": (435, 435)}
 """Answered with ENOSYS, so that libraries fall back to a call that is denied with EPERM."""
 
-_LOAD, _JUMP_EQUAL, _JUMP_AT_LEAST, _JUMP_ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-_OFFSET_NUMBER, _OFFSET_ARCH, _OFFSET_ARGUMENT_2 = 0, 4, 16 + 2 * 8
+_MACHINES_CLOCKS = 12
+_FUTEX_PRIVATE, _FUTEX_CLOCK_REALTIME = 128, 256
+_WAIT, _WAKE, _REQUEUE, _COMPARE_REQUEUE, _WAIT_BITSET, _WAKE_BITSET = 0, 1, 3, 4, 9, 10
+
+_LOAD, _AND, _JUMP_EQUAL, _JUMP_AT_LEAST, _JUMP_ANY_BIT, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x45, 0x06
+_OFFSET_NUMBER, _OFFSET_ARCH, _OFFSET_ARGUMENTS = 0, 4, 16
+_DENIED = (_RETURN, 0, 0, ERRNO | errno.EPERM)
+_ALLOWED = (_RETURN, 0, 0, ALLOW)
 
 
 def missing(processor: str | None = None) -> str:
@@ -112,15 +119,10 @@ def program(processor: str | None = None) -> bytes:
     code += [(_LOAD, 0, 0, _OFFSET_NUMBER)]
     if processor == "x86_64":  # it has a second table in the same architecture
         code += _when(_JUMP_AT_LEAST, X32_BIT, KILL_PROCESS)
-    for calls, action in (
-        (ALLOWED, ALLOW),
-        (HOSTILE, KILL_PROCESS),
-        (NO_SUCH_CALL, ERRNO | errno.ENOSYS),
-    ):
+    for calls, answer in _ANSWERS:
         for number in numbers(calls, processor).values():
-            code += _when(_JUMP_EQUAL, number, action)
-    code += _memory_calls(*numbers(NOT_EXECUTABLE, processor).values())
-    code += [(_RETURN, 0, 0, ERRNO | errno.EPERM)]
+            code += [(_JUMP_EQUAL, 0, len(answer), number), *answer]
+    code += [_DENIED]
     return b"".join(struct.pack("<HBBI", *instruction) for instruction in code)
 
 
@@ -135,11 +137,26 @@ def _unless(jump: int, value: int, action: int) -> _Instructions:
     return [(jump, 1, 0, value), (_RETURN, 0, 0, action)]
 
 
-def _memory_calls(first: int, second: int) -> _Instructions:
-    """The accumulator holds the call's number; the third argument of both calls is ``prot``."""
-    body = [
-        (_LOAD, 0, 0, _OFFSET_ARGUMENT_2),
-        *_when(_JUMP_ANY_BIT, PROT_EXEC, ERRNO | errno.EACCES),
-        (_RETURN, 0, 0, ALLOW),
-    ]
-    return [(_JUMP_EQUAL, 1, 0, first), (_JUMP_EQUAL, 0, len(body), second), *body]
+def _argument(index: int) -> tuple[int, int, int, int]:
+    """Loads the lower half of an argument, which is all of an ``int``."""
+    return (_LOAD, 0, 0, _OFFSET_ARGUMENTS + 8 * index)
+
+
+def _locks() -> _Instructions:
+    """The second argument of futex is what to do, with flags."""
+    commands = (_WAIT, _WAKE, _REQUEUE, _COMPARE_REQUEUE, _WAIT_BITSET, _WAKE_BITSET)
+    tests = [instruction for command in commands for instruction in _when(_JUMP_EQUAL, command | _FUTEX_PRIVATE, ALLOW)]
+    return [_argument(1), (_AND, 0, 0, 0xFFFF_FFFF ^ _FUTEX_CLOCK_REALTIME), *tests, _DENIED]
+
+
+_ANSWERS: tuple[tuple[Calls, _Instructions], ...] = (
+    (ALLOWED, [_ALLOWED]),
+    (NAMELESS, [(_RETURN, 0, 0, ERRNO | 0)]),
+    (OWN_CORES, [_argument(0), *_when(_JUMP_EQUAL, 0, ALLOW), _DENIED]),
+    (CLOCKS, [_argument(0), *_unless(_JUMP_AT_LEAST, _MACHINES_CLOCKS, ALLOW), _DENIED]),
+    (LOCKS, _locks()),
+    (NOT_EXECUTABLE, [_argument(2), *_when(_JUMP_ANY_BIT, PROT_EXEC, ERRNO | errno.EACCES), _ALLOWED]),
+    (HOSTILE, [(_RETURN, 0, 0, KILL_PROCESS)]),
+    (NO_SUCH_CALL, [(_RETURN, 0, 0, ERRNO | errno.ENOSYS)]),
+)
+"""What becomes of each call, in the order in which the filter looks for it; where it got that far it has the number."""

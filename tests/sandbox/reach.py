@@ -249,6 +249,27 @@ SOCKETS = [
     ),
 ]
 
+LOOKS_ABOUT = attacks(
+    "other policies",
+    Layer.SECCOMP,
+    {
+        "knocks on memory that all policies share": (
+            "at = ctypes.cast(libc.getpid, ctypes.c_void_p).value & ~3\n"
+            'return call("futex", at, 1, 1, 0, 0, 0)'  # FUTEX_WAKE, known by the file and not by the process
+        ),
+        "learns how many were judged before": "return os.getpid() or -1",
+        "learns how much the judge has computed": (
+            "return call(\"clock_gettime\", (~w['judge'] << 3) | 2, (ctypes.c_long * 2)())"
+        ),
+        "learns how much the zygote has computed": (
+            'return call("clock_gettime", (~os.getppid() << 3) | 2, (ctypes.c_long * 2)())'
+        ),
+        "learns where the judge runs": 'return call("sched_getaffinity", w["judge"], 128, room(128))',
+        "learns how busy the machine is": 'return call("sysinfo", room(256))',
+        "learns what was read from disk before it": 'return call("getrusage", 0, room(256))',
+    },
+)
+
 ATTACKS: list[Attack] = [
     *READS,
     *HANDLE,
@@ -259,4 +280,5 @@ ATTACKS: list[Attack] = [
     *POKES,
     *SENDS,
     *SOCKETS,
+    *LOOKS_ABOUT,
 ]

@@ -24,12 +24,15 @@ _INTRODUCTION = """\
 # What was tried against the sandbox
 
 Made by `python -m tests.sandbox.suite --markdown`; a test compares it with what the machine shows that runs the tests.
+The code of every attack is in [tests/sandbox](../../tests/sandbox/suite.py): `reach.py`, `havoc.py`, `depths.py`,
+`forgeries.py`, `bombs.py`. Without an option the same command says what your machine stops; other kernels lack other
+system calls.
 
 {machine}.
 
 A policy is given everything that it could find by itself: `os`, `ctypes`, every loaded module and every system call. It
 then attacks what was planted around it for that purpose. Each attack was first tried without any layer, where it must
-work; what does not work there is listed below the tables, for it shows nothing.
+work; what does not work there is listed below the tables and counted nowhere, for it shows nothing.
 
 | mark | meaning |
 |---|---|

@@ -19,7 +19,17 @@ HEADERS = {
     "aarch64": [Path("/usr/include/asm-generic/unistd.h")],
 }
 PROCESSORS = list(seccomp.AUDIT)
-TABLES = (seccomp.ALLOWED, seccomp.NOT_EXECUTABLE, seccomp.HOSTILE, seccomp.NO_SUCH_CALL)
+TABLES = (
+    seccomp.ALLOWED,
+    seccomp.NAMELESS,
+    seccomp.OWN_CORES,
+    seccomp.CLOCKS,
+    seccomp.LOCKS,
+    seccomp.NOT_EXECUTABLE,
+    seccomp.HOSTILE,
+    seccomp.NO_SUCH_CALL,
+)
+DENIED = seccomp.ERRNO | errno.EPERM
 CODE = {processor: list(struct.iter_unpack("<HBBI", seccomp.program(processor))) for processor in PROCESSORS}
 KEPT_OUT = {
     "x86_64": (2, 41, 56, 57, 58, 59, 62, 101, 157, 160, 200, 257, 302, 319, 322, 425, 435),
@@ -31,16 +41,18 @@ execveat, io_uring_setup, clone3."""
 pytestmark = pytest.mark.parametrize("processor", PROCESSORS)
 
 
-def verdict(processor: str, number: int, *, arch: int | None = None, argument_2: int = 0) -> int:
+def verdict(processor: str, number: int, *arguments: int, arch: int | None = None) -> int:
     """Runs the program as the kernel would (Linux, kernel/seccomp.c) and returns its action."""
     arch = seccomp.AUDIT[processor] if arch is None else arch
-    data = struct.pack("<IIQ6Q", number, arch, 0, 0, 0, argument_2, 0, 0, 0)
+    data = struct.pack("<IIQ6Q", number, arch, 0, *arguments, *[0] * (6 - len(arguments)))
     at = accumulator = 0
     while True:
         operation, if_true, if_false, value = CODE[processor][at]
         at += 1
         if operation == 0x20:
             accumulator = struct.unpack_from("<I", data, value)[0]
+        elif operation == 0x54:
+            accumulator &= value
         elif operation == 0x06:
             return value
         else:
@@ -59,7 +71,7 @@ def test_the_numbers_are_those_of_the_kernel_headers(processor):
             if name in known:  # headers older than a call do not know it
                 assert known[name] == number, name
     listed = {name for table in TABLES for name in table}
-    assert len(known.keys() & listed) > 50
+    assert len(known.keys() & listed) >= 49
     missing = {name for table in TABLES for name, row in table.items() if row[PROCESSORS.index(processor)] is None}
     assert not known.keys() & missing
 
@@ -86,6 +98,7 @@ def test_every_listed_call_gets_its_action(processor):
         return {verdict(processor, number) for number in seccomp.numbers(table, processor).values()}
 
     assert actions(seccomp.ALLOWED) == {seccomp.ALLOW}
+    assert actions(seccomp.NAMELESS) == {seccomp.ERRNO}
     assert actions(seccomp.HOSTILE) == {seccomp.KILL_PROCESS}
     assert actions(seccomp.NO_SUCH_CALL) == {seccomp.ERRNO | errno.ENOSYS}
 
@@ -102,8 +115,27 @@ def test_everything_else_is_denied(processor):
 def test_memory_is_had_unless_it_is_executable(processor, name, protection):
     number = seccomp.numbers(seccomp.NOT_EXECUTABLE, processor)[name]
     expected = seccomp.ERRNO | errno.EACCES if protection & 4 else seccomp.ALLOW
-    assert verdict(processor, number, argument_2=protection) == expected
-    assert verdict(processor, number, argument_2=protection | 1 << 40) == expected
+    assert verdict(processor, number, 0, 0, protection) == expected
+    assert verdict(processor, number, 0, 0, protection | 1 << 40) == expected
+
+
+def test_clocks_and_cores_are_those_of_the_machine_and_not_of_other_processes(processor):
+    for number in seccomp.numbers(seccomp.CLOCKS, processor).values():
+        assert {verdict(processor, number, clock) for clock in range(12)} == {seccomp.ALLOW}
+        others = [12, 0xFFFF_FFFA, (~1234 << 3 | 2) & 0xFFFF_FFFF, (~1234 << 3 | 2) & (1 << 64) - 1]
+        assert {verdict(processor, number, clock) for clock in others} == {DENIED}
+    (cores,) = seccomp.numbers(seccomp.OWN_CORES, processor).values()
+    assert [verdict(processor, cores, process) for process in (0, 1, 4321)] == [seccomp.ALLOW, DENIED, DENIED]
+
+
+def test_locks_are_those_of_the_process_itself(processor):
+    (futex,) = seccomp.numbers(seccomp.LOCKS, processor).values()
+    wait, wake, lock_pi, wait_bitset, private, real_time = 0, 1, 6, 9, 128, 256
+    allowed = [wait | private, wake | private, wait_bitset | private, wait_bitset | private | real_time]
+    assert {verdict(processor, futex, 0, command) for command in allowed} == {seccomp.ALLOW}
+    shared = [wait, wake, wait_bitset, wait_bitset | real_time, lock_pi]
+    denied = [*shared, lock_pi | private, 2 | private, 1 << 31 | private]
+    assert {verdict(processor, futex, 0, command) for command in denied} == {DENIED}
 
 
 def test_other_entries_into_the_kernel_are_fatal(processor):
