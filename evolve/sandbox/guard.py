@@ -40,6 +40,7 @@ def _judge(pid: int) -> int:
     """Returns a descriptor of the judge, if it is still there."""
     watched = kernel.pidfd_open(pid)
     kernel.pidfd_send_signal(watched, 0)  # whether the kernel can; it also must when the watchdog calls
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, 0)  # which watches a thread of the judge's, and that may end before the judge
     if os.getppid() != pid:
         os._exit(0)
     return watched

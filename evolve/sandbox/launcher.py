@@ -30,8 +30,10 @@ ENVIRONMENT = {
 }
 """All that a zygote, and so a policy, finds in its environment."""
 
+# Until the guard can watch the judge, the kernel does: prctl(2), PR_SET_PDEATHSIG.
 _BOOT = (
-    "import sys; control, judge, layers, imports, *paths = sys.argv[1:]; sys.path[:0] = paths; "
+    "import ctypes, os, sys; control, judge, layers, imports, *paths = sys.argv[1:]; ctypes.CDLL(None).prctl(1, 9); "
+    "os.getppid() == int(judge) or os._exit(0); sys.path[:0] = paths; "
     "from evolve.sandbox import guard; guard.main(int(control), int(judge), layers, imports)"
 )
 _PATIENCE_SECONDS = 60.0

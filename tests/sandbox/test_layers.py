@@ -224,4 +224,4 @@ def test_the_price_of_all_walls_is_known_and_small():
     with Sandbox() as sandbox:
         bare = sorted(sandbox.fork_and_exit() for _ in range(100))
         locked = sorted(sandbox.fork_and_exit(locked=True) for _ in range(100))
-    assert locked[50] - bare[50] < 3e-3  # `make bench` promises one millisecond; this machine may be busy
+    assert locked[50] < 4 * bare[50]  # `make bench` promises a millisecond; this machine may be slow or busy

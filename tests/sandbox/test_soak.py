@@ -1,5 +1,6 @@
 """What is left after very many policies, half of them hostile: nothing."""
 
+import copy
 import gc
 import os
 from pathlib import Path
@@ -67,12 +68,22 @@ def hostile(source: str, facts: object) -> str:
     )
 
 
+def limited(problem, call_seconds: float):
+    """Returns a copy of a problem that gives a policy so long for an answer."""
+    limits = Limits(cpu_seconds=10, wall_seconds=5 * call_seconds, call_seconds=call_seconds, memory_mib=64)
+    other = copy.copy(problem)
+    other.limits = limits
+    return other
+
+
 @pytest.mark.soak
 def test_twenty_thousand_evaluations_half_of_them_hostile_leave_nothing_behind(tmp_path):
     problem = catalog.load(str(tiny.write(tmp_path)))
-    type(problem).limits = Limits(cpu_seconds=1, wall_seconds=1, call_seconds=0.2, memory_mib=64)
+    honest = problem.baselines()[0].source
     with World() as world, Sandbox() as sandbox:
-        judge, honest = Judge(split_cases(problem, "train"), sandbox), problem.baselines()[0].source
+        patient, impatient = (
+            Judge(split_cases(limited(problem, seconds), "train"), sandbox) for seconds in (30.0, 0.2)
+        )
         sources = [attack.source for attack in ATTACKS]
         sources += [f"{PREAMBLE}\ndef attack(w):\n    {body}\n" for body in BODIES]
         attacks = [hostile(source, world.facts(sandbox)) for source in sources]
@@ -80,8 +91,8 @@ def test_twenty_thousand_evaluations_half_of_them_hostile_leave_nothing_behind(t
         for number in range(EVALUATIONS // 2):
             if number == WARM_UP // 2:
                 before = belongings(sandbox)
-            verdicts.add(judge.evaluate(attacks[number % len(attacks)]).verdict)
-            assert judge.evaluate(honest).score == 1.0
+            verdicts.add(impatient.evaluate(attacks[number % len(attacks)]).verdict)
+            assert patient.evaluate(honest).score == 1.0
         after = belongings(sandbox)
     assert verdicts == set(Verdict)
     growth = {what: after[what] - before[what] for what in before}
