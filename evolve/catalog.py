@@ -9,13 +9,17 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from evolve.problem import Problem, ProblemError
+from evolve.problem import Problem, ProblemError, seeds_folder
 from evolve.types import EvolveError, Limits
 
 
 def names() -> list[str]:
     """Returns the names of the problems that come with the package."""
     return sorted(file.parent.name for file in _home().glob("*/problem.py"))
+
+
+_RUN = "journal.sqlite"
+"""What lies beside the best policy of a run: no part of a problem, though runs may lie in its folder."""
 
 
 def load(spec: str) -> Problem:
@@ -25,22 +29,30 @@ def load(spec: str) -> Problem:
         EvolveError: there is none; the message names the nearest known one.
         ProblemError: the file does not define exactly one ``Problem``, or cannot be imported.
     """
-    path = Path(spec)
-    if spec in names():
-        path = _home() / spec / "problem.py"
-        module = _imported(f"evaluators.{spec}.problem", path)
-    elif path.suffix == ".py" or path.is_dir():
-        path = path / "problem.py" if path.is_dir() else path
-        if not path.is_file():
-            raise EvolveError(f"no problem file at {path}")
-        module = _imported(None, path)
-    else:
-        raise EvolveError(f"no problem {spec!r}; {_nearest(spec)}there are: {', '.join(names())}, or give a .py file")
+    path = located(spec)
+    module = _imported(f"evaluators.{spec}.problem" if spec in names() else None, path)
     problem = _made(_only_problem(module, path), path)
-    problem.path = path.resolve()
-    problem.name = problem.path.parent.name if path.name == "problem.py" else path.stem
+    problem.path = path
+    problem.name = path.parent.name if path.name == "problem.py" else path.stem
     _check(problem)
     return problem
+
+
+def located(spec: str) -> Path:
+    """Returns the file that ``load`` would import, links followed; nothing is imported.
+
+    Raises:
+        EvolveError: there is none; the message names the nearest known one.
+    """
+    path = Path(spec)
+    if spec in names():
+        return _home() / spec / "problem.py"
+    if path.suffix != ".py" and not path.is_dir():
+        raise EvolveError(f"no problem {spec!r}; {_nearest(spec)}there are: {', '.join(names())}, or give a .py file")
+    path = path / "problem.py" if path.is_dir() else path
+    if not path.is_file():
+        raise EvolveError(f"no problem file at {path}")
+    return path.resolve()
 
 
 def spec(problem: Problem) -> str:
@@ -52,16 +64,19 @@ def spec(problem: Problem) -> str:
 def digest(problem: Problem) -> str:
     """Returns a hash of the code that defines the problem: it, its baselines and, if packaged, the workloads."""
     assert problem.path is not None
-    files = [problem.path]
-    if problem.path.name == "problem.py":
-        files += problem.path.parent.glob("**/*.py")
-    if problem.path.is_relative_to(_home()):
+    return digest_of(problem.path)
+
+
+def digest_of(path: Path) -> str:
+    """Returns the same of the problem in a file, from what the files hold; nothing is imported."""
+    files = [path, *seeds_folder(path).glob("*.py")]
+    if path.name == "problem.py":
+        files += [file for file in path.parent.glob("**/*.py") if not file.with_name(_RUN).exists()]
+    if path.is_relative_to(_home()):
         files += (_home().parent / "workloads").glob("**/*.py")
     code = hashlib.sha256()
-    for file in sorted(set(files)):
-        code.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
-    for baseline in problem.baselines():
-        code.update(f"{baseline.name}\0{baseline.source}\0".encode())
+    for file in sorted({file for file in files if file.is_file()}):
+        code.update(file.name.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
     return code.hexdigest()[:16]
 
 

@@ -200,7 +200,7 @@ def _verify(options: argparse.Namespace) -> int:
 
     folder = RunFolder(options.run)
     with folder.open() as journal, folder.locked():
-        problem = runs.problem_of(folder, journal)
+        problem = runs.problem_of(folder, journal, options.problem)
         secret = folder.secret(journal.header)
         _insist_on_sandbox(options)
         print("judging on the sealed cases ...", file=sys.stderr)
@@ -257,7 +257,7 @@ def _new(options: argparse.Namespace) -> int:
     from evolve import scaffold
 
     path = scaffold.write(options.name, Path())
-    terminal.say(f"wrote {path}; try: evolve score {path} && evolve run {path} --evaluations 200")
+    terminal.say(f"wrote {path}; try: evolve check {path} && evolve run {path} --evaluations 200")
     return 0
 
 

@@ -1,16 +1,24 @@
 """SQLite as we use it: one file that survives a killed process, and errors in one clear message."""
 
 import errno
+import os
 import sqlite3
+import stat
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from evolve.text import brief
 from evolve.types import EvolveError
 
 ADVICE = "start a new run with another --out, or put a copy of the file back"
 _ROOM = "make room on its disk, and the same command goes on; all that was told is kept"
 _FULL = frozenset({"SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_FSYNC", "SQLITE_IOERR_SHMSIZE"})
+_SENSELESS = (
+    *(sqlite3.Error, zlib.error, OSError, ValueError, TypeError, KeyError, IndexError),
+    *(OverflowError, RecursionError),  # numbers without bounds, lists in lists in lists
+)
 
 
 class JournalError(EvolveError):
@@ -22,13 +30,24 @@ def explained(path: Path) -> Iterator[None]:
     """Turns errors of SQLite, and what only a damaged file can hold, into one clear message."""
     try:
         yield
-    except (sqlite3.Error, OSError, ValueError, TypeError, KeyError, IndexError) as error:
-        raise JournalError(f"the journal {path} cannot be used ({error}); {_advice(error)}") from error
+    except _SENSELESS as error:
+        raise JournalError(f"the journal {path} cannot be used ({brief(str(error), 200)}); {_advice(error)}") from error
 
 
 def _advice(error: Exception) -> str:
     no_room = error.errno in (errno.ENOSPC, errno.EDQUOT) if isinstance(error, OSError) else False
     return _ROOM if no_room or getattr(error, "sqlite_errorname", "") in _FULL else ADVICE
+
+
+def insist_on_plain(*paths: Path) -> None:
+    """Refuses what is there and is no file: a link, through which other files would be written, or a pipe.
+
+    Raises:
+        JournalError: one is not plain.
+    """
+    for path in paths:
+        if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
+            raise JournalError(f"{path} is a link or no plain file, which is not opened; put the file itself there")
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -1,4 +1,8 @@
-"""A run's folder: its journal, the secret of its sealed split, a lock, and the best policy as a file."""
+"""A run's folder: its journal, the secret of its sealed split, a lock, and the best policy as a file.
+
+A folder may come from anybody: no link in it is followed, nothing is written into what lies there already,
+and only plain files are opened.
+"""
 
 import fcntl
 import hashlib
@@ -7,15 +11,17 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
-from evolve.database import JournalError
+from evolve import begun
+from evolve.database import JournalError, insist_on_plain
 from evolve.header import Header
 from evolve.journal import Journal
 from evolve.types import EvolveError
 
 JOURNAL, SECRET, LOCK, BEST, PROOF = "journal.sqlite", "secret", "lock", "best.py", "verification.json"
 _UNFINISHED = {SECRET, LOCK, f"{JOURNAL}.new", f"{JOURNAL}.new-wal", f"{JOURNAL}.new-shm"}
+_LONGEST_SECRET = 1024  # bytes; ours has 32
 
 
 class RunFolder:
@@ -62,13 +68,12 @@ class RunFolder:
         secret = secrets.token_hex(16)
         with _explained(self.path):
             self._make()
-            descriptor = os.open(self.path / SECRET, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w", encoding="ascii") as file:
-                file.write(secret)
+            _write_anew(self.path / SECRET, secret, 0o600)
         return _hash(secret)
 
     def create(self, header: Header) -> Journal:
-        """Starts the journal of a prepared folder."""
+        """Starts the journal of a prepared folder, and notes whose run it is."""
+        begun.note(header)
         return Journal.create(self.path / JOURNAL, header)
 
     def open(self, *, read_only: bool = False) -> Journal:
@@ -91,7 +96,8 @@ class RunFolder:
         """
         file = self.path / SECRET
         try:
-            secret = file.read_text(encoding="ascii")
+            with _opened(file, os.O_RDONLY) as opened:
+                secret = opened.read(_LONGEST_SECRET).decode("ascii")
         except (OSError, UnicodeDecodeError) as error:
             raise JournalError(
                 f"cannot read {file}, without which the sealed cases cannot be made ({error})"
@@ -106,7 +112,7 @@ class RunFolder:
         """Writes one of the run's files in one step."""
         unfinished = path.with_name(f"{path.name}.new")
         with _explained(self.path):
-            unfinished.write_text(text, encoding="utf-8")
+            _write_anew(unfinished, text)
             unfinished.rename(path)
 
     @contextmanager
@@ -118,7 +124,7 @@ class RunFolder:
         """
         with _explained(self.path):
             self._make()
-            file = open(self.path / LOCK, "w", encoding="ascii")  # noqa: SIM115, PTH123 - held while the run goes on
+            file = _opened(self.path / LOCK, os.O_RDWR | os.O_CREAT)  # held while the run goes on
         with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -139,6 +145,19 @@ def _explained(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise EvolveError(f"cannot work in {path}: {error.strerror}") from error
+
+
+def _opened(path: Path, flags: int) -> BinaryIO:
+    insist_on_plain(path)
+    return os.fdopen(os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666), "rb")
+
+
+def _write_anew(path: Path, text: str, mode: int = 0o666) -> None:
+    """Writes a file that was not there; what was there under its name, a link perhaps, is taken away."""
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
 
 
 def _hash(secret: str) -> str:

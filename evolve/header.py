@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -29,23 +30,28 @@ class Header:
     def write(self, connection: sqlite3.Connection) -> None:
         """Puts it into a new journal."""
         values = {**asdict(self), "format": FORMAT}
-        connection.execute("CREATE TABLE header (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
+        connection.execute(_TABLE)
         connection.executemany("INSERT INTO header VALUES (?, ?)", [(k, json.dumps(v)) for k, v in values.items()])
 
 
-def read(path: Path, connection: sqlite3.Connection) -> Header:
-    """Returns the header of a journal.
+def read(path: Path, connection: sqlite3.Connection, schema: Collection[str]) -> Header:
+    """Returns the header of a journal, whose other tables and indexes are made by ``schema``.
 
     Raises:
-        JournalError: the file is no journal, or of another format.
+        JournalError: the file is no journal, of another format, or holds what no journal does.
     """
-    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    if "header" not in tables:
+    made = dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE sql NOT NULL"))
+    if "header" not in made:
         raise JournalError(f"{path} is no journal of a run, or was cut off; {ADVICE}")
+    if set(made.values()) != {_TABLE, *schema}:  # a view that never ends, say, in place of a table
+        raise JournalError(
+            f"{path} was written by another version of evolve, or forged: its tables are not ours; {ADVICE}"
+        )
     values = {key: json.loads(value) for key, value in connection.execute("SELECT key, value FROM header")}
     if values.pop("format", None) != FORMAT or {k: type(v) for k, v in values.items()} != _TYPES:
         raise JournalError(f"{path} was written by another version of evolve; {ADVICE}")
     return Header(**values)
 
 
+_TABLE = "CREATE TABLE header (key TEXT PRIMARY KEY, value TEXT NOT NULL)"
 _TYPES = {item.name: item.type for item in fields(Header)}

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from evolve import rows
-from evolve.database import ADVICE, JournalError, connect, connect_to_read, explained, text
+from evolve.database import ADVICE, JournalError, connect, connect_to_read, explained, insist_on_plain, text
 from evolve.header import Header, read
 from evolve.ledger import LEDGER_SCHEMA, Ledger
 from evolve.rows import Entry, Seal
@@ -49,7 +49,7 @@ class Journal:
 
     def __init__(self, path: Path, connection: sqlite3.Connection, header: Header) -> None:
         self._path, self._connection, self.header = path, connection, header
-        self.ledger = Ledger(self._write, self._one, self._all)
+        self.ledger = Ledger(self._write, self._one, self._all, self._explained)
 
     @classmethod
     def create(cls, path: Path, header: Header) -> Self:
@@ -60,8 +60,8 @@ class Journal:
         """
         unfinished = path.with_name(f"{path.name}.new")
         with explained(path):
-            for name in (unfinished.name, f"{unfinished.name}-wal", f"{unfinished.name}-shm"):
-                path.with_name(name).unlink(missing_ok=True)
+            for file in _files(unfinished):
+                file.unlink(missing_ok=True)
             connection = connect(unfinished)
             for statement in _SCHEMA:
                 connection.execute(statement)
@@ -80,9 +80,10 @@ class Journal:
         with explained(path):
             if not path.is_file():
                 raise JournalError(f"no run at {path.parent}: it has no {path.name}")
+            insist_on_plain(*_files(path))
             connection = connect_to_read(path) if read_only else connect(path)
             try:
-                return cls(path, connection, read(path, connection))
+                return cls(path, connection, read(path, connection, _SCHEMA))
             except BaseException:
                 connection.close()
                 raise
@@ -101,6 +102,8 @@ class Journal:
         turns, last = self._one("SELECT count(*), coalesce(max(number), -1) FROM proposals")
         told, last_told = self._one("SELECT count(*), coalesce(max(number), -1) FROM evaluations WHERE cases = 'train'")
         (missed,) = self._one("SELECT count(*) FROM proposals WHERE source IS NULL AND number <= ?", last_told)
+        with self._explained():
+            last, last_told = rows.whole(last), rows.whole(last_told)
         if turns != last + 1 or told + missed != last_told + 1 or last_told > last:
             raise JournalError(f"the journal {self._path} has lost some of its candidates; {ADVICE}")
 
@@ -166,7 +169,8 @@ class Journal:
         reveals = [index for index, (_, revealed) in enumerate(uses) if revealed]
         if not reveals:
             return Seal(len(uses), 0, None)
-        return Seal(len(uses), len(uses) - reveals[0] - 1, int(uses[reveals[0]][0]))
+        with self._explained():
+            return Seal(len(uses), len(uses) - reveals[0] - 1, rows.whole(uses[reveals[0]][0]))
 
     def record_fault(self, at: str, message: str) -> None:
         """Notes what stopped the run; it is no verdict on any policy."""
@@ -175,7 +179,8 @@ class Journal:
     def last_fault(self) -> str:
         """Returns what stopped the run, if nothing has happened in it since; else nothing."""
         row = self._one("SELECT message FROM faults WHERE turns = (SELECT count(*) FROM proposals) ORDER BY rowid DESC")
-        return "" if row is None else str(row[0])
+        with self._explained():
+            return "" if row is None else rows.words(row[0])
 
     def made(self, number: int) -> Proposal | Miss | None:
         """Returns what a turn led to, or None if the run has not come so far."""
@@ -208,7 +213,9 @@ class Journal:
             "SELECT number FROM evaluations WHERE cases = 'train' AND score IS NOT NULL "
             "ORDER BY score DESC, number LIMIT ?"
         )
-        return [number for (number,) in self._all(query, count)]
+        found = self._all(query, count)
+        with self._explained():
+            return [rows.whole(number) for (number,) in found]
 
     def roots(self) -> dict[int, int]:
         """Returns for each candidate the baseline that it descends from, by first parents."""
@@ -225,7 +232,8 @@ class Journal:
             "SELECT number FROM evaluations JOIN proposals USING (number) WHERE cases = 'train' AND score IS NOT NULL "
             "AND proposer = 'baseline' ORDER BY score DESC, number LIMIT 1"
         )
-        return None if row is None else int(row[0])
+        with self._explained():
+            return None if row is None else rows.whole(row[0])
 
     def verdicts(self) -> dict[Verdict, int]:
         """Returns how many candidates got each verdict, the most frequent first."""
@@ -239,12 +247,14 @@ class Journal:
         """Returns how many evaluations were made behind which walls, the most frequent first."""
         found = self._all("SELECT layers, count(*) FROM evaluations GROUP BY layers ORDER BY count(*) DESC")
         with self._explained():
-            return {" ".join(map(Layer, text.split())): number for text, number in found}
+            return {" ".join(map(Layer, rows.words(names).split())): number for names, number in found}
 
     def outcomes(self) -> dict[str, int]:
         """Returns how many turns ended without a policy, by outcome, the most frequent first."""
         query = "SELECT outcome, count(*) FROM proposals WHERE source IS NULL GROUP BY outcome ORDER BY count(*) DESC"
-        return {str(outcome): number for outcome, number in self._all(query)}
+        found = self._all(query)
+        with self._explained():
+            return {rows.words(outcome): number for outcome, number in found}
 
     def count(self) -> int:
         """Returns how many candidates were told."""
@@ -257,7 +267,8 @@ class Journal:
     def seconds(self) -> float:
         """Returns the seconds of search at the last evaluation, over all sittings."""
         seconds = self._one("SELECT max(run_seconds) FROM evaluations WHERE cases = 'train'")[0]
-        return 0.0 if seconds is None else float(seconds)
+        with self._explained():
+            return 0.0 if seconds is None else rows.real(seconds)
 
     def log(self) -> list[Entry]:
         """Returns every told turn in order, without sources and cases."""
@@ -270,8 +281,7 @@ class Journal:
 
     def _entry(self, row: tuple[Any, ...]) -> Entry:
         with self._explained():
-            number, verdict, score, proposer, operator, parents, rationale = row
-            return Entry(number, verdict, score, proposer, operator, rows.parents(parents), rationale)
+            return rows.entry(row)
 
     def _explained(self) -> Any:
         return explained(self._path)
@@ -287,6 +297,11 @@ class Journal:
     def _all(self, query: str, *values: Any) -> list[Any]:
         with self._explained():
             return self._connection.execute(query, values).fetchall()
+
+
+def _files(path: Path) -> list[Path]:
+    """Returns all files that SQLite keeps for one."""
+    return [path.with_name(f"{path.name}{ending}") for ending in ("", "-wal", "-shm", "-journal")]
 
 
 _LOG = (

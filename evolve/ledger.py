@@ -7,10 +7,12 @@ soon as it ends.  So a process that is killed loses no answer that it had, and c
 import json
 import zlib
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from evolve.database import text
 from evolve.models import Reply, Request
+from evolve.rows import real, usage, words
 from evolve.types import Outcome, Usage
 
 LEDGER_SCHEMA = (
@@ -33,14 +35,20 @@ _REPLY = (
     "WHERE number = ? AND prompt = ? AND ended"
 )
 
+_LONGEST_PROMPT = 1 << 26  # bytes
+
 
 class Ledger:
     """The questions of one run, in its journal's file."""
 
     def __init__(
-        self, write: Callable[..., None], one: Callable[..., Any], every: Callable[..., list[tuple[Any, ...]]]
+        self,
+        write: Callable[..., None],
+        one: Callable[..., Any],
+        every: Callable[..., list[tuple[Any, ...]]],
+        explained: Callable[[], AbstractContextManager[None]],
     ) -> None:
-        self._write, self._one, self._every = write, one, every
+        self._write, self._one, self._every, self._explained = write, one, every, explained
 
     def ask(self, number: int, request: Request, most: Usage) -> None:
         """Notes that turn ``number`` asks a model, which can use ``most``."""
@@ -59,7 +67,7 @@ class Ledger:
 
     def end(self, number: int, reply: Reply) -> None:
         """Notes what came of the last question of a turn."""
-        usage = reply.usage
+        used = reply.usage
         self._write(
             "UPDATE questions SET ended = 1, outcome = ?, message = ?, answer = ?, input_tokens = ?, "
             "cached_tokens = ?, output_tokens = ?, dollars = ? "
@@ -67,10 +75,10 @@ class Ledger:
             reply.outcome,
             text(reply.message),
             text(reply.text),
-            usage.input_tokens,
-            usage.cached_tokens,
-            usage.output_tokens,
-            usage.dollars,
+            used.input_tokens,
+            used.cached_tokens,
+            used.output_tokens,
+            used.dollars,
             number,
         )
 
@@ -86,21 +94,24 @@ class Ledger:
         row = self._one(_REPLY, number, prompt)
         if row is None:
             return None
-        answer, outcome, message, *used = row
-        return Reply(answer, Usage(*used), None if outcome is None else Outcome(outcome), message)
+        with self._explained():
+            answer, outcome, message, *used = row
+            return Reply(words(answer), usage(used), None if outcome is None else Outcome(outcome), words(message))
 
     def answer(self, number: int) -> str:
         """Returns the text that a model wrote in a turn; empty if none."""
         row = self._one(_ANSWER, number)
-        return "" if row is None else str(row[0])
+        with self._explained():
+            return "" if row is None else words(row[0])
 
     def prompt(self, number: int) -> tuple[str, str] | None:
         """Returns what a model was asked in a turn, the system's part and the user's, or None."""
         row = self._one(_PROMPT, number)
         if row is None:
             return None
-        system, user = json.loads(zlib.decompress(row[0]))
-        return system, user
+        with self._explained():
+            system, user = map(words, json.loads(_unpacked(row[0])))
+            return system, user
 
     def questions(self) -> int:
         """Returns how many questions models were asked."""
@@ -111,11 +122,11 @@ class Ledger:
 
         They were not seen, or their turn was asked anew in a later sitting.
         """
-        return _sum(self._every(_USED + _LOST))
+        return self._sum(_LOST)
 
     def replaced(self, number: int) -> Usage:
         """Returns what was used for answers to a turn that is to be asked anew."""
-        return _sum(self._every(_USED + " WHERE ended AND number = ?", number))
+        return self._sum(" WHERE ended AND number = ?", number)
 
     def unheard(self) -> int:
         """Returns how many questions were under way when the run was stopped; their answers were never seen."""
@@ -123,13 +134,28 @@ class Ledger:
 
     def used(self) -> Usage:
         """Returns what all questions used, those whose answers were never seen with the most that they can have."""
-        return _sum(self._every(_USED))
+        return self._sum()
 
     def paid(self) -> tuple[Usage, float]:
         """Returns what the answered questions used, and the dollars of those whose price is known."""
         known = self._one("SELECT coalesce(sum(dollars), 0) FROM questions WHERE ended")[0]
-        return _sum(self._every(_USED + " WHERE ended")), float(known)
+        with self._explained():
+            return self._sum(" WHERE ended"), real(known)
+
+    def _sum(self, condition: str = "", *values: Any) -> Usage:
+        rows = self._every(_USED + condition, *values)
+        with self._explained():
+            return sum(map(usage, rows), Usage())
 
 
-def _sum(rows: list[tuple[Any, ...]]) -> Usage:
-    return sum((Usage(*row) for row in rows), Usage())
+def _unpacked(prompt: bytes) -> bytes:
+    """Returns what was packed; a few bytes may hold gigabytes.
+
+    Raises:
+        ValueError, zlib.error: it is longer than any question, or damaged.
+    """
+    unpacking = zlib.decompressobj()
+    found = unpacking.decompress(prompt, _LONGEST_PROMPT)
+    if not unpacking.eof:
+        raise ValueError(f"a prompt was cut off, or is longer than {_LONGEST_PROMPT >> 20} MiB")
+    return found

@@ -49,6 +49,9 @@ def parser() -> argparse.ArgumentParser:
         reader.add_argument("run", type=Path, metavar="RUN", help="a run's folder")
     _add_workers(verify)
     _add_unsafe(verify)
+    verify.add_argument(
+        "--problem", metavar="PROBLEM", help="its problem: for a run that somebody gave you, your own copy of the file"
+    )
     log.add_argument("--all", action="store_true", help="every candidate instead of the line from reference to best")
     show.add_argument("id", nargs="?", type=int, metavar="ID", help="a candidate's number (default: the run itself)")
     show.add_argument("--prompt", action="store_true", help="what the model was asked that wrote the candidate")

@@ -196,23 +196,25 @@ class Problem:
         if self.reference:
             seeds["reference"] = textwrap.dedent(self.reference).strip() + "\n"
         if "reference" not in seeds:
-            file = "" if self.path is None else f", or write {self._seeds_folder(self.path) / 'reference.py'}"
+            file = "" if self.path is None else f", or write {seeds_folder(self.path) / 'reference.py'}"
             raise ProblemError(f"{self.name} has no reference: set `reference` to its source{file}")
         names = ["reference", *sorted(seeds.keys() - {"reference"})]
         return [Baseline(name, seeds[name], first_line(seeds[name])) for name in names]
 
     def _seed_files(self) -> list[Path]:
-        return [] if self.path is None else sorted(self._seeds_folder(self.path).glob("*.py"))
+        return [] if self.path is None else sorted(seeds_folder(self.path).glob("*.py"))
 
-    def _seeds_folder(self, path: Path) -> Path:
-        """Baselines of ``NAME.py`` lie in ``seeds/NAME/`` beside it, those of ``NAME/problem.py`` in ``NAME/seeds/``.
 
-        The package keeps all of them together in a ``seeds/`` beside its ``evaluators/``.
-        """
-        folder = path.parent
-        if path.name != "problem.py":
-            return folder / "seeds" / self.name
-        return folder.parents[1] / "seeds" / self.name if folder.parent.name == "evaluators" else folder / "seeds"
+def seeds_folder(path: Path) -> Path:
+    """Returns where the baselines of the problem in a file lie.
+
+    Those of ``NAME.py`` lie in ``seeds/NAME/`` beside it, those of ``NAME/problem.py`` in ``NAME/seeds/``.  The
+    package keeps all of them together in a ``seeds/`` beside its ``evaluators/``.
+    """
+    folder = path.parent
+    if path.name != "problem.py":
+        return folder / "seeds" / path.stem
+    return folder.parents[1] / "seeds" / folder.name if folder.parent.name == "evaluators" else folder / "seeds"
 
 
 def _read(file: Path) -> str:

@@ -1,9 +1,12 @@
 """What the journal's rows hold: evaluations with their cases, and lines of the log."""
 
 import json
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from evolve.text import brief
 from evolve.types import CaseResult, Evaluation, Layer, Miss, Outcome, Proposal, Usage, Verdict
 
 
@@ -36,6 +39,46 @@ class Seal:
         return self.turns is None or number < self.turns
 
 
+def words(value: object) -> str:
+    """Returns a text; a column of SQLite may hold anything, whatever its type.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"expected a text, found {_shown(value)}")
+    return value
+
+
+def whole(value: object) -> int:
+    """Returns a whole number, or raises a TypeError."""
+    if type(value) is not int:
+        raise TypeError(f"expected a whole number, found {_shown(value)}")
+    return value
+
+
+def real(value: object) -> float:
+    """Returns a finite number, or raises a TypeError."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise TypeError(f"expected a number, found {_shown(value)}")
+    return float(value)
+
+
+def real_or_none(value: object) -> float | None:
+    """Returns a finite number or None, or raises a TypeError."""
+    return None if value is None else real(value)
+
+
+def usage(row: Sequence[object]) -> Usage:
+    """Returns tokens and dollars from a row of their columns."""
+    read, cached, written, dollars = row
+    return Usage(whole(read), whole(cached), whole(written), real_or_none(dollars))
+
+
+def _shown(value: object) -> str:
+    return brief(repr(value), 60)
+
+
 def packed(results: tuple[CaseResult, ...]) -> str:
     """Returns the results on every case as JSON by column; a metric that a case lacks is null."""
     names = dict.fromkeys(name for result in results for name in result.metrics)
@@ -57,9 +100,17 @@ def unpacked(text: str) -> tuple[CaseResult, ...]:
     cases, ratios, metrics = columns["case"], columns["ratio"], columns["metrics"]
     rows = zip(*metrics.values(), strict=True) if metrics else ((),) * len(cases)
     return tuple(
-        CaseResult(str(case), float(ratio), {name: v for name, v in zip(metrics, row, strict=True) if v is not None})
+        CaseResult(
+            words(case), real(ratio), {k: _metric(v) for k, v in zip(metrics, row, strict=True) if v is not None}
+        )
         for case, ratio, row in zip(cases, ratios, rows, strict=True)
     )
+
+
+def _metric(value: Any) -> Any:
+    """Returns a number as it is, whole or not."""
+    real(value)
+    return value
 
 
 def evaluation(row: tuple[Any, ...]) -> Evaluation:
@@ -67,25 +118,33 @@ def evaluation(row: tuple[Any, ...]) -> Evaluation:
     verdict, score, feedback, cpu_seconds, calls, confirmed, layers, results = row
     return Evaluation(
         verdict=Verdict(verdict),
-        score=None if score is None else float(score),
+        score=real_or_none(score),
         cases=unpacked(results),
-        feedback=str(feedback),
-        cpu_seconds=float(cpu_seconds),
-        calls=int(calls),
+        feedback=words(feedback),
+        cpu_seconds=real(cpu_seconds),
+        calls=whole(calls),
         confirmed=bool(confirmed),
-        layers=tuple(map(Layer, layers.split())),
+        layers=tuple(map(Layer, words(layers).split())),
     )
 
 
 def made(row: tuple[Any, ...], answer: str) -> Proposal | Miss:
     """Returns what a turn led to, from its row in the table of proposals."""
     number, source, proposer, operator, packed_parents, rationale, model, prompt, *used, outcome, message = row
-    usage, of = Usage(*used), parents(packed_parents)
+    proposer, operator, rationale, model, prompt = map(words, (proposer, operator, rationale, model, prompt))
+    spent, of = usage(used), parents(packed_parents)
     if source is None:
-        return Miss(number, Outcome(outcome), message, proposer, operator, of, answer, model, prompt, usage)
-    return Proposal(source, proposer, operator, of, rationale, model, prompt, usage)
+        return Miss(number, Outcome(outcome), words(message), proposer, operator, of, answer, model, prompt, spent)
+    return Proposal(words(source), proposer, operator, of, rationale, model, prompt, spent)
+
+
+def entry(row: tuple[Any, ...]) -> Entry:
+    """Returns a line of the log from a row of its columns."""
+    number, verdict, score, proposer, operator, packed_parents, rationale = row
+    verdict, proposer, operator, rationale = map(words, (verdict, proposer, operator, rationale))
+    return Entry(number, verdict, real_or_none(score), proposer, operator, parents(packed_parents), rationale)
 
 
 def parents(text: str) -> tuple[int, ...]:
     """Returns the numbers of a proposal's parents."""
-    return tuple(map(int, json.loads(text)))
+    return tuple(map(whole, json.loads(text)))

@@ -14,7 +14,7 @@ from evolve import Call, InvalidDecision, Problem
 class {class_name}(Problem):
     """Write `evict(cached, now)`: which cached key to drop when the cache is full.
 
-    `cached` maps each key to [last use, uses], in requests; `now` counts requests. Fewer misses are better.
+    `cached` maps each key to [last use, uses], in requests; `now` counts requests. A lower `miss_ratio` is better.
     """
 
     objective, direction = "miss_ratio", "minimize"

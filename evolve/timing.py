@@ -22,31 +22,25 @@ should keep the reference busy for some ten milliseconds or more, and questions 
 """
 
 import hashlib
-import statistics
-from collections import deque
+import logging
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from evolve.lane import Driver
 from evolve.patience import Patience
 from evolve.problem import CPU_SECONDS, ProblemError
 from evolve.sandbox import Child, PolicyFailure, SandboxError, wire
+from evolve.share import Share, Shares
 from evolve.types import Verdict
 from evolve.wave import Measurement, Running
 
+_log = logging.getLogger(__name__)
+
 RESOLUTION_SECONDS = 0.0005
 
-NOTHING = """class Policy:
-    def __getattr__(self, name):
-        return lambda *arguments: None
-"""
-"""A policy that answers whatever it is asked and does nothing for it."""
-
-_FEWEST, _MOST = 3, 7
-"""Children of which the host's share is the median."""
-
-_TRANSCRIPTS = 1024
-"""Of how many transcripts the host's share is remembered."""
+FORGERS = 4
+"""How many times what a loop of its own could save a policy a case counts for at least."""
 
 _MAX_BYTES = 64 << 20
 
@@ -56,7 +50,8 @@ class Timer:
 
     def __init__(self, driver: Driver, reference: str) -> None:
         self._driver, self._reference = driver, reference
-        self._shares: dict[bytes, deque[float]] = {}
+        self._shares = Shares(driver)
+        self._warned = False
 
     def measure(self, source: str, patience: Patience[Running]) -> Measurement:
         """Returns the metrics of a policy, CPU time among them, and beside them those of the reference.
@@ -65,58 +60,57 @@ class Timer:
             ProblemError: the reference did not finish a case.
             SandboxError: the sandbox failed.
         """
-        measured, beside = Measurement(), Measurement()
-        entrants = [(self._reference, beside), (source, measured)]
+        entrants = [_Entrant(self._reference), _Entrant(source)]
+        reference, policy = entrants
         for (case,) in self._driver.cases.lanes(isolated=True):
-            for text, notes in entrants:
-                self._time(text, case, notes, patience)
+            for entrant in entrants:
+                entrant.transcript = _Transcript()
+                entrant.cpu_seconds = self._driver.run(
+                    entrant.source, [case], entrant.notes, patience, entrant.transcript.through
+                )
             entrants.reverse()
-            if beside.verdict is not Verdict.OK:
-                raise unfinished(self._driver, beside)
-            if measured.verdict is not Verdict.OK:
+            self._time(reference, case, reference)
+            if reference.notes.verdict is not Verdict.OK:
+                raise unfinished(self._driver, reference.notes)
+            self._time(policy, case, reference)
+            if policy.notes.verdict is not Verdict.OK:
                 break
-        measured.reference = beside.metrics
-        return measured
+        policy.notes.reference = reference.notes.metrics
+        return policy.notes
 
-    def _time(self, source: str, case: int, notes: Measurement, patience: Patience[Running]) -> None:
-        transcript = _Transcript()
-        cpu_seconds = self._driver.run(source, [case], notes, patience, transcript.through)
-        if notes.verdict is not Verdict.OK:
+    def _time(self, entrant: "_Entrant", case: int, reference: "_Entrant") -> None:
+        """Adds to the metrics of a case how long an entrant took."""
+        if entrant.notes.verdict is not Verdict.OK:
             return
-        shares = self._hosts_shares(transcript, cpu_seconds)
-        if cpu_seconds < min(shares) / 2:
-            said = "used less CPU than a policy that does nothing, so it has tampered with its host"
-            notes.verdict, notes.message = Verdict.FORBIDDEN, f"{self._driver.cases.labels[case]}: {said}"
-            return
-        own = max(cpu_seconds - statistics.median(shares), RESOLUTION_SECONDS)
-        notes.metrics[case] = {**notes.metrics[case], CPU_SECONDS: own}
-
-    def _hosts_shares(self, transcript: "_Transcript", cpu_seconds: float) -> Sequence[float]:
-        """Returns the CPU seconds of the last children that were asked the same and did nothing for it.
-
-        There are more of them where a policy used far less, for the machine may have been busy.
-        """
-        shares = self._shares.setdefault(transcript.digest(), deque(maxlen=_MOST))
-        if len(self._shares) > _TRANSCRIPTS:
-            del self._shares[next(iter(self._shares))]
-        shares.append(self._nothing(transcript))
-        while len(shares) < _FEWEST or (len(shares) < _MOST and cpu_seconds < min(shares) / 2):
-            shares.append(self._nothing(transcript))
-        return shares
-
-    def _nothing(self, transcript: "_Transcript") -> float:
-        child = Child(self._driver.sandbox, self._driver.limits)
+        label = self._driver.cases.labels[case]
         try:
-            child.load(NOTHING, self._driver.cases.seeds[:1])
-            for frame in transcript.frames:
-                child.ask(wire.unpack(frame, trusted=True))
+            share = self._shares.of(entrant.transcript.digest(), entrant.transcript.frames, entrant.cpu_seconds)
         except PolicyFailure as failure:
-            raise SandboxError(
-                f"a policy that does nothing is {failure.verdict}: {failure.message}; is the machine overloaded?"
-            ) from failure
-        finally:
-            child.close()
-        return child.cpu_seconds
+            said = f"a policy that does nothing is {failure.verdict}: {failure.message}"
+            if entrant.transcript.digest() == reference.transcript.digest():
+                raise SandboxError(f"{said}; is the machine overloaded?") from failure
+            entrant.fail(Verdict.INVALID, f"{label}: led to questions on which even {said}")
+            return
+        if entrant.cpu_seconds < share.least / 2:
+            said = "used less CPU than a policy that does nothing, so it has tampered with its host"
+            entrant.fail(Verdict.FORBIDDEN, f"{label}: {said}")
+            return
+        own, least = entrant.cpu_seconds - share.median, self._least(share)
+        if own < least and entrant is reference:
+            self._warn(label, own, least)
+        entrant.notes.metrics[case] = {**entrant.notes.metrics[case], CPU_SECONDS: max(own, least)}
+
+    def _least(self, share: Share) -> float:
+        return max(FORGERS * share.savable, RESOLUTION_SECONDS)
+
+    def _warn(self, label: str, own: float, least: float) -> None:
+        if not self._warned:
+            self._warned = True
+            _log.warning(
+                "%s: the reference computes for %.1f ms on %s, and less than %.1f ms cannot be told apart there: "
+                "give it more to do, or ask fewer and smaller questions",
+                self._driver.cases.problem.name, max(0.0, 1e3 * own), label, 1e3 * least,
+            )  # fmt: skip
 
 
 def unfinished(driver: Driver, measured: Measurement) -> ProblemError:
@@ -132,6 +126,7 @@ class _Transcript:
 
     def __init__(self) -> None:
         self.frames: list[bytes] = []
+        self._digest = hashlib.sha256()
         self._bytes = 0
         self._child: Child | None = None
 
@@ -141,14 +136,28 @@ class _Transcript:
 
     def ask(self, calls: Sequence[tuple[int, str, Sequence[Any]]]) -> list[Any]:
         assert self._child is not None
-        frame = wire.pack(calls)[wire.HEADER.size :]
+        frame = wire.pack(calls)
+        self._digest.update(frame)
         self._bytes += len(frame)
         if self._bytes > _MAX_BYTES:
             raise PolicyFailure(
                 Verdict.INVALID, f"was asked more than {_MAX_BYTES >> 20} MiB, too much for a case that is timed", 0
             )
-        self.frames.append(frame)
+        self.frames.append(frame[wire.HEADER.size :])
         return self._child.ask(calls)
 
     def digest(self) -> bytes:
-        return hashlib.sha256(b"".join(wire.HEADER.pack(len(frame)) + frame for frame in self.frames)).digest()
+        return self._digest.digest()
+
+
+@dataclass(slots=True)
+class _Entrant:
+    """A policy that is timed: what is known of it, and how its last case went."""
+
+    source: str
+    notes: Measurement = field(default_factory=Measurement)
+    transcript: _Transcript = field(default_factory=_Transcript)
+    cpu_seconds: float = 0.0
+
+    def fail(self, verdict: Verdict, message: str) -> None:
+        self.notes.verdict, self.notes.message = verdict, message

@@ -77,25 +77,34 @@ class Wave:
             ProblemError: a simulation did, before it was sent one.
         """
         try:
-            for position in self._wave:
-                self._begin(Running(position))
-            self._insist_on_time()
-            while self._running:
-                self._answer(self._ask(child))
-                self._insist_on_time()
+            try:
+                self._drive(child)
+            finally:
+                self._patience.at = None  # in here, for whoever is late may be told so until now
         except Overdue:
             self._patience.at = None
             raise self._overdue() from None
+        except MemoryError as error:
+            raise self._exhausted(error) from None
         finally:
             self._end()
+
+    def _drive(self, child: Respondent) -> None:
+        for position in self._wave:
+            self._begin(Running(position))
+        self._insist_on_time()
+        while self._running:
+            self._answer(self._ask(child))
+            self._insist_on_time()
 
     def _ask(self, child: Respondent) -> list[Any]:
         self._patience.at = None
         try:
             return child.ask([(step.position, step.call.name, step.call.arguments) for step in self._running])
-        except WireError:
-            step, error = next((step, error) for step in self._running if (error := _unfit(step.call)) is not None)
-            raise self._fault(step, f"asks `{step.call.name}` with {error}", error) from error
+        except WireError as error:
+            step = next((step for step in self._running if _unfit(step)), self._running[-1])
+            said = _unfit(step) or error  # alone each may fit
+            raise self._fault(step, f"asks `{step.call.name}` with {said}", error) from error
 
     def _answer(self, decisions: Sequence[Any]) -> None:
         self._measured.calls += len(decisions)
@@ -132,7 +141,7 @@ class Wave:
             self._finish(step, end.value)
             return False
         except InvalidDecision as broken:
-            raise PolicyFailure(Verdict.INVALID, printable(_text(broken)), step.position) from None
+            raise PolicyFailure(Verdict.INVALID, reason(broken), step.position) from None
         except Exception as error:
             raise self._fault(step, f"fails with {type(error).__name__} ({place(error)})", error) from error
         step.call = self._call(step, call)
@@ -153,28 +162,25 @@ class Wave:
 
     def _finish(self, step: Running, metrics: Any) -> None:
         """Notes the metrics of a case; CPU time is not among them yet."""
-        name, timed = self._problem.objective, self._problem.timed
-        if not isinstance(metrics, Mapping) or (name not in metrics and not (timed and name == CPU_SECONDS)):
-            raise self._fault(step, f"does not return its metrics, {name!r} among them")
-        if timed and CPU_SECONDS in metrics:
-            raise ProblemError(
-                f"{self._problem.name}: the simulator returns {CPU_SECONDS!r} itself; it is the judge that measures it "
-                "where `timed` is set"
-            )
-        if not all(map(_finite, metrics.values())):
-            raise self._fault(step, "returns a metric that is not a finite number")
+        if said := metrics_fault(self._problem, metrics):
+            raise self._fault(step, said)
         plain = {name: value if type(value) is int else float(value) for name, value in metrics.items()}
-        if name in plain and not SMALLEST <= (value := objective(self._problem, plain)) <= LARGEST:
-            what = (
-                f"returns {value} as {name!r}, but ratios need positive values: set `floor` to the least that matters"
-            )
-            raise self._fault(step, what)
         self._measured.metrics[self._wave[step.position]] = plain
 
     def _overdue(self) -> Exception:
         step, self._patience.overdue = self._patience.overdue, None
         assert step is not None
         return self._fault(step, late(self._patience.seconds))
+
+    def _exhausted(self, error: MemoryError) -> Exception:
+        """Returns what to raise where the judge's own hand found no memory, after it has made room for that."""
+        running, decided = self._running, self._measured.calls > 0
+        self._end()
+        if not running:
+            return error
+        step = max(running, key=lambda step: step.decided)
+        step.decided = decided
+        return self._fault(step, "keeps more than memory holds")
 
     def _fault(self, step: Running, what: str, error: Exception | None = None) -> Exception:
         """Returns what to raise for a simulation that is at fault."""
@@ -189,14 +195,20 @@ class Wave:
     def _end(self) -> None:
         """Closes the simulations that are left, whose ``finally`` may fail or hang like all else of them."""
         for step in self._running:
-            self._patience.at = step
             try:
-                step.simulation.close()
+                self._close(step)
             except (Exception, Overdue) as error:  # noqa: BLE001 - a verdict stands, whatever comes after it
                 what = late(self._patience.seconds) if isinstance(error, Overdue) else f"failed: {type(error).__name__}"
                 _log.error("closing a simulation of %s %s: a bug of the problem", self._problem.name, what)
         self._running = []
-        self._patience.at = self._patience.overdue = None
+        self._patience.overdue = None
+
+    def _close(self, step: Running) -> None:
+        self._patience.at = step
+        try:
+            step.simulation.close()
+        finally:
+            self._patience.at = None  # in here, for it may be told that it is late until now
 
 
 def objective(problem: Problem, metrics: Mapping[str, float]) -> float:
@@ -204,10 +216,29 @@ def objective(problem: Problem, metrics: Mapping[str, float]) -> float:
     return max(metrics[problem.objective], problem.floor)
 
 
-def _text(error: Exception) -> str:
-    """Returns what an exception says; a simulator may have given it a decision that no text can be made of."""
+def metrics_fault(problem: Problem, metrics: Any) -> str:
+    """Returns what is wrong with what a simulation has returned, or nothing; CPU time is not among it yet."""
+    name, measured = problem.objective, {CPU_SECONDS} if problem.timed else set()
+    if not isinstance(metrics, Mapping) or (name not in metrics and name not in measured):
+        return f"does not return its metrics, {name!r} among them"
+    if measured & metrics.keys():
+        return f"returns {CPU_SECONDS!r} itself; it is the judge that measures it where `timed` is set"
+    strange = [key for key, value in metrics.items() if not _finite(value)]
+    if strange:
+        return f"returns {_key(strange[0])} that is not a finite number"
+    if name in metrics and not SMALLEST <= (value := float(objective(problem, metrics))) <= LARGEST:
+        return f"returns {value:g} as {name!r}, but ratios need positive values: set `floor` to the least that matters"
+    return ""
+
+
+def _key(key: Any) -> str:
+    return f"a {key!r}" if type(key) is str else "a metric"  # a simulator may name one by a decision
+
+
+def reason(error: InvalidDecision) -> str:
+    """Returns what a simulator says of a decision; it may quote one that no text can be made of."""
     try:
-        return str(error)
+        return printable(str(error))
     except Exception:  # noqa: BLE001 - such as a RecursionError
         return "an illegal decision"
 
@@ -219,9 +250,10 @@ def _finite(value: Any) -> bool:
         return False
 
 
-def _unfit(call: Call) -> WireError | None:
+def _unfit(step: Running) -> WireError | None:
+    """Returns why a question cannot be asked even alone; it is packed as deeply as it is sent."""
     try:
-        wire.pack(call.arguments)
+        wire.pack((0, [(step.position, step.call.name, step.call.arguments)]))
     except WireError as error:
         return error
     return None

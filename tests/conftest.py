@@ -16,3 +16,11 @@ def sandbox() -> Iterator[Sandbox]:
         pytest.skip(str(error))
     with shared:
         yield shared
+
+
+@pytest.fixture(scope="session", autouse=True)
+def notes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keeps the notes of runs that tests begin out of the user's home."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+import tiny
 
 from evolve import catalog
 from evolve.problem import ProblemError
@@ -163,3 +164,18 @@ def test_listing_problems_imports_none_of_them():
     script = "import sys; from evolve import catalog; catalog.names(); print('evaluators.spot.problem' in sys.modules)"
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert said.stdout == "False\n"
+
+
+def test_a_run_inside_the_folder_of_a_problem_is_no_part_of_it(tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    tiny.write(folder).rename(folder / "problem.py")
+    problem = catalog.load(str(folder))
+    before = catalog.digest(problem)
+    run = folder / "runs" / "first"
+    run.mkdir(parents=True)
+    (run / "journal.sqlite").touch()
+    (run / "best.py").write_text("def guess(x):\n    return x\n")
+    assert catalog.digest(problem) == before
+    (folder / "more.py").write_text("X = 1\n")
+    assert catalog.digest(problem) != before

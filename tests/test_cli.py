@@ -188,7 +188,7 @@ def test_reading_a_run_never_imports_code_from_its_folder(evolve, home, tmp_path
             assert evolve(command, copy)[0] == 0
         status, _, errors = evolve("verify", copy)
         assert status == 1
-        assert "nothing in them is imported" in errors
+        assert "what others name is not imported" in errors
 
 
 # score
@@ -390,7 +390,7 @@ def test_new_writes_a_problem_that_scores_and_runs_at_once(evolve, tmp_path, mon
     monkeypatch.chdir(tmp_path)
     status, out, _ = evolve("new", "page_cache")
     assert status == 0
-    assert "evolve score page_cache.py" in out
+    assert "evolve check page_cache.py" in out
     status, out, _ = evolve("score", "page_cache.py", "--workers", 1)
     assert status == 0
     assert re.search(r"^reference +OK +1\.000", out, re.MULTILINE)

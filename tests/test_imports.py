@@ -15,9 +15,9 @@ OURS = ("evolve", "evaluators", "seeds", "workloads", "results")
 LEVELS = (
     {"types"},
     {"problem", "source", "normal", "statistics", "text", "database", "header", "models", "patience"},
-    {"rows", "ledger"},
+    {"rows", "ledger", "begun"},
     {"proposers", "archives", "sandbox", "journal", "folder", "budget", "cases", "catalog", "decision"},
-    {"search", "wave", "lane", "timing", "judge", "executors"},
+    {"search", "wave", "lane", "share", "timing", "judge", "executors"},
     {"turns"},
     {"loop"},
 )

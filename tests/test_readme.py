@@ -70,7 +70,7 @@ def test_the_problem_in_the_readme_runs_from_an_installed_wheel_with_the_command
         done = installed(wheel, tmp_path, *arguments)
         assert done.returncode == 0, done.stderr
         outputs.append(done.stdout)
-    assert re.search(r"^reference +OK +1\.000", outputs[0], re.MULTILINE)
+    assert re.search(r"^reference +OK +1\.000", outputs[1], re.MULTILINE)
     assert "best found" in outputs[-1]
 
 

@@ -241,6 +241,8 @@ def test_a_run_killed_at_twenty_instants_has_all_that_was_told_and_ends_like_one
         before = descendants(os.getpid())
         for kill in range(KILLS):
             with started(problem, out, "--evaluations", "100000") as running:
+                if kill % 2:  # half of them while it begins, however long that takes here
+                    assert "searching in" in running.stderr.readline()
                 time.sleep(instants.uniform(0.02, 1.0 + kill / 20))
                 running.kill()
             assert survivors(before) == set()

@@ -8,8 +8,10 @@ import pytest
 from evolve import timing
 from evolve.cases import CaseSet
 from evolve.judge import Judge
+from evolve.lane import Driver
 from evolve.problem import Call, InvalidDecision, Problem, ProblemError
-from evolve.sandbox import Sandbox
+from evolve.sandbox import Sandbox, SandboxError, wire
+from evolve.share import Share, Shares
 from evolve.types import CaseResult, Limits, Verdict
 
 COUNTS = [1, 2, 3, 4, 5, 6]
@@ -88,12 +90,15 @@ def test_what_the_host_takes_does_not_count_however_often_a_policy_is_asked(sand
     class Many(Sum):
         """Write `add`."""
 
-        calls = 1000
-        reference = "def add(case):\n    return case\n"
+        calls = 100
 
-    idle = judge_of(sandbox, Many(), [1, 2, 3]).evaluate(Many.reference)
-    own = statistics.median(result.metrics["cpu_seconds"] for result in idle.cases)
-    assert own < idle.cpu_seconds / len(idle.cases) / 3
+    one, many = (
+        statistics.median(
+            result.metrics["cpu_seconds"] for result in results(judge_of(sandbox, problem, [1, 2, 3]), policy)
+        )
+        for problem, policy in ((Sum(), source()), (Many(), source().replace("300_000", "3_000")))
+    )
+    assert 0.6 < many / one < 1.6
 
 
 PATCHED = """
@@ -227,10 +232,10 @@ def test_a_policy_that_decides_otherwise_the_second_time_is_still_found_out(sand
         def simulate(self, case):
             return {"answer": (yield Call("add", case, returns=int))}
 
-    chance = "import random\ndef add(case):\n    return random._os.getpid()\n"
+    chance = "import random\ndef add(case):\n    return int.from_bytes(random._os.urandom(4), 'little')\n"
     evaluation = judge_of(sandbox, Free(), [1, 2]).evaluate(chance, confirm_above=0.0)
     assert evaluation.verdict is Verdict.INVALID
-    assert "decides otherwise" in evaluation.feedback
+    assert "judged again, alone, it differs" in evaluation.feedback
 
 
 def test_the_reference_is_timed_anew_beside_every_policy(judge):
@@ -304,3 +309,110 @@ def wordy(problem, case):
     for _ in range(more):
         yield Call("add", [case] * 20_000, returns=int)
     return {"calls": 1}
+
+
+class Steps(Sum):
+    """Write `step(state)`: a sum over a list."""
+
+    reference = "def step(state):\n    return sum(x * x % 7 for x in state) % 100\n"
+    limits = Limits(cpu_seconds=60)
+
+    def simulate(self, case):
+        for number in range(1000):
+            yield Call("step", list(range(number % 5, number % 5 + 40)), returns=int)
+        return {"steps": 1000}
+
+
+FORGED = """
+import collections
+sys = collections._sys
+os, unpack = sys.modules["os"], sys.modules["msgpack"].unpackb
+def work(state):
+    return sum(x * x % 7 for x in state) % 100
+def step(state):
+    frame = sys._getframe()
+    while frame.f_code.co_name != "serve":
+        frame = frame.f_back
+    requests, replies, nonce = (frame.f_locals[name] for name in ("requests", "replies", "nonce"))
+    sys.modules["gc"].disable()
+    read, write, pack = os.read, os.write, sys.modules["msgpack"].packb
+    body = pack([nonce, [work(state)]])
+    write(replies, len(body).to_bytes(4, "little") + body)
+    while True:
+        data = read(requests, 65536)
+        end = 5 + (9 if data[5] == 0xCF else 5)
+        body = b"\\x92" + data[5:end] + b"\\x91" + pack(work(data[-40:]))
+        write(replies, len(body).to_bytes(4, "little") + body)
+"""
+"""Does the reference's work, answers from a loop of its own and unpacks nothing."""
+
+
+def test_answering_from_a_loop_of_ones_own_gains_nothing(sandbox):
+    judge = judge_of(sandbox, Steps(), [1, 2, 3, 4, 5])
+    assert speed(judge, FORGED) < 1.3
+
+
+def test_a_case_counts_for_some_times_what_such_a_loop_saves(sandbox, monkeypatch, caplog):
+    share = Share(median=0.004, least=0.003, savable=0.1)
+    monkeypatch.setattr(Shares, "of", lambda *asked: share)
+    first, *_ = results(judge_of(sandbox, Sum(), [1]), REFERENCE)
+    assert first.metrics["cpu_seconds"] == timing.FORGERS * 0.1
+    assert first.ratio == 1.0
+    assert "cannot be told apart" in caplog.text
+
+
+def test_a_loop_of_ones_own_saves_what_is_taken_for_each_question_and_nothing_for_none(sandbox):
+    driver = Driver(CaseSet(Sum(), "train", [1]), sandbox, Sum.limits)
+    frame = wire.pack([(0, "step", (list(range(300)),))])[wire.HEADER.size :]
+    none, some = (Shares(driver).of(b"", [frame] * count, 1.0) for count in (0, 1000))
+    assert none.savable < 0.002
+    assert 0.002 < some.savable < some.median
+
+
+class Echo(Sum):
+    """Write `step(old)`: the next question."""
+
+    reference = "def step(old):\n    return [0]\n"
+
+    def simulate(self, case):
+        old = [0]
+        for _ in range(4):
+            old = yield Call("step", [old, old, old, old], returns=list)
+        return {"steps": 4}
+
+
+CAREFREE = """
+import collections
+sys = collections._sys
+os, pack = sys.modules["os"], sys.modules["msgpack"].packb
+def step(old):
+    frame = sys._getframe()
+    while frame.f_code.co_name != "serve":
+        frame = frame.f_back
+    requests, replies, nonce = (frame.f_locals[name] for name in ("requests", "replies", "nonce"))
+    lists = b"\\x91\\xdd" + (250_000).to_bytes(4, "big") + b"\\x90" * 250_000
+    nonce = pack(nonce)
+    while True:
+        data = b"\\x92" + nonce + lists
+        data = len(data).to_bytes(4, "little") + data
+        while data:
+            data = data[os.write(replies, data):]
+        data = os.read(requests, 65536)
+        nonce = data[5:14] if data[5] == 0xCF else data[5:10]
+        left = 4 + int.from_bytes(data[:4], "little") - len(data)
+        while left:
+            left -= len(os.read(requests, min(left, 65536)))
+"""
+"""Decides for more lists than a policy that unpacks its questions has memory for."""
+
+
+def test_questions_that_a_policy_that_does_nothing_cannot_bear_are_its_own_fault_that_led_to_them(sandbox):
+    evaluation = judge_of(sandbox, Echo(), [1, 2]).evaluate(CAREFREE)
+    assert evaluation.verdict is Verdict.INVALID
+    assert "led to questions on which even a policy that does nothing is INVALID" in evaluation.feedback
+
+
+def test_questions_of_the_references_that_a_policy_that_does_nothing_cannot_bear_are_the_machines(sandbox, monkeypatch):
+    monkeypatch.setattr("evolve.share.NOTHING", "class Policy:\n    pass\n")
+    with pytest.raises(SandboxError, match="is the machine overloaded"):
+        judge_of(sandbox, Echo(), [1, 2]).evaluate(Echo.reference)

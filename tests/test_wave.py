@@ -12,9 +12,11 @@ import pytest
 
 from evolve.cases import CaseSet
 from evolve.judge import Judge
+from evolve.patience import Overdue, Patience
 from evolve.problem import Call, InvalidDecision, Problem, ProblemError
-from evolve.sandbox import Sandbox
+from evolve.sandbox import PolicyFailure, Sandbox, wire
 from evolve.types import Limits, Verdict
+from evolve.wave import Measurement, Running, Wave, _unfit
 
 SECONDS = 0.2
 
@@ -197,17 +199,64 @@ def test_a_policy_that_thinks_longer_than_a_simulator_may_is_not_held_against_th
 
 
 def test_a_message_that_no_text_can_be_made_of_is_a_verdict(sandbox):
+    class Mute(InvalidDecision):
+        def __str__(self):
+            raise RecursionError
+
     class Quoting(Patient):
         """Write ``act``."""
 
-        def simulate(self, case):
-            answer = yield Call("act", case, returns=list | int)
-            if answer != 1:
-                raise InvalidDecision(answer)
-            return {"cost": 1}
+        def trouble(self, case):
+            raise Mute
+            yield
 
-    evaluation = judge_of(sandbox, Quoting()).evaluate(DEEP)
-    assert (evaluation.verdict, evaluation.feedback) == (Verdict.INVALID, "1: an illegal decision")
+    assert troubled(sandbox, Quoting) == (Verdict.INVALID, "2: an illegal decision")
+
+
+class Echoing(Patient):
+    """Write ``act``."""
+
+    def simulate(self, case):
+        answer = yield Call("act", case, returns=list | int)
+        answer = yield Call("act", answer, returns=list | int)
+        return {"cost": 1}
+
+
+@pytest.mark.parametrize("depth", [150, 500, 1000, 1018, 1019, 1020, 1021, 1022])
+def test_a_decision_that_nests_too_deeply_to_be_asked_with_is_invalid(sandbox, depth):
+    evaluation = judge_of(sandbox, Echoing()).evaluate(DEEP.replace("DEPTH", str(depth)))
+    assert evaluation.verdict is Verdict.INVALID
+
+
+def test_a_question_that_cannot_be_asked_has_somebody_to_blame_even_if_each_alone_could_be(sandbox, monkeypatch):
+    monkeypatch.setattr("evolve.wave._unfit", lambda step: None)
+
+    class Unpackable(Patient):
+        """Write ``act``."""
+
+        def trouble(self, case):
+            yield Call("act", {1, 2}, returns=int)
+
+    verdict, said = troubled(sandbox, Unpackable)
+    assert verdict is Verdict.INVALID
+    assert "asks `act` with not plain data" in said
+
+
+def test_a_question_is_packed_as_deeply_as_it_is_sent_to_see_whether_it_can_be():
+    step = Running(0)
+    fits = []
+    for depth in range(500, 1100):
+        value = []
+        for _ in range(depth):
+            value = [value]
+        step.call = Call("act", value)
+        try:
+            wire.pack((1, [(0, "act", (value,))]))
+            fits.append(True)
+        except wire.WireError:
+            fits.append(False)
+        assert (_unfit(step) is None) == fits[-1]
+    assert {True, False} == set(fits)
 
 
 DEEP = """
@@ -218,13 +267,44 @@ def deeper(value):
     if not value:
         return pack(value)
     nonce, decisions = value
-    body = b"\\x92" + pack(nonce)[4:] + bytes([0x90 + len(decisions)]) + (b"\\x91" * 1000 + b"\\x01") * len(decisions)
+    body = b"\\x92" + pack(nonce)[4:] + bytes([0x90 + len(decisions)]) + (b"\\x91" * DEPTH + b"\\x01") * len(decisions)
     return wire.HEADER.pack(len(body)) + body
 wire.pack = deeper
 def act(x):
     return 1
 """
-"""Answers with lists that are nested more deeply than the host would pack, or Python can turn into text."""
+"""Answers with lists that are nested more deeply than the host would pack."""
+
+
+class Jumpy(Patience[Running]):
+    """Says that it is overdue the moment before a simulation that was closed is nobody's turn again."""
+
+    closed = False
+
+    def __setattr__(self, name, value):
+        if name == "at" and value is None and Jumpy.closed:
+            Jumpy.closed = False
+            raise Overdue
+        super().__setattr__(name, value)
+
+
+def test_a_simulation_that_is_late_with_its_end_by_a_hair_changes_no_verdict():
+    class Slow(Patient):
+        """Write ``act``."""
+
+        def at_the_end(self, case):
+            Jumpy.closed = True
+
+    class Failing:
+        def ask(self, calls):
+            raise PolicyFailure(Verdict.CRASHED, "oh", 0)
+
+    Jumpy.closed = False
+    problem = Slow()
+    wave = Wave(CaseSet(problem, "train", [1]), {0: 0}, Measurement(), Jumpy(SECONDS))
+    with pytest.raises(PolicyFailure, match="oh"):
+        wave.run(Failing())
+    assert not Jumpy.closed
 
 
 MEMORY = """
@@ -256,3 +336,41 @@ def test_a_decision_that_makes_the_simulator_allocate_without_end_is_a_bug_and_n
     assert hoarded.startswith("INVALID None train 0: the decision provoked a bug of the problem: its simulator fails")
     assert "MemoryError" in hoarded
     assert modest.startswith("OK 0.66")
+
+
+FULL = """
+import sys
+from evolve.cases import CaseSet
+from evolve.executors import memory
+from evolve.judge import Judge
+from evolve.problem import Call, Problem
+from evolve.sandbox import Sandbox
+
+class Full(Problem):
+    objective, name, reference = "cost", "full", "def act(x):\\n    return 1\\n"
+    def simulate(self, case):
+        kept = []
+        answer = yield Call("act", 0, returns=int)
+        try:
+            while answer > 1:
+                kept.append(bytearray(1 << 20))
+        except MemoryError:
+            pass
+        question = [0] * 100_000
+        for _ in range(answer > 1 and 3):
+            kept.append((yield Call("act", [question] * 100, returns=list[float] | list[str])))
+        return {"cost": answer}
+
+with Sandbox() as sandbox:
+    judge = Judge(CaseSet(Full(), "train", [1]), sandbox)
+    judge.reference()
+    with memory.at_most(512 << 20):
+        for answer in ("['x' * 7_000_000]", "[1] * 1_000_000", "['ab', 'cd'] * 500_000"):
+            source = f"first = True\\ndef act(x):\\n    return 2 if x == 0 else {answer}\\n"
+            print(judge.evaluate(source).verdict, judge.evaluate(Full.reference).score)
+"""
+
+
+def test_a_judge_whose_memory_a_simulator_has_filled_says_that_the_policy_provoked_it():
+    ran = subprocess.run([sys.executable, "-c", FULL], capture_output=True, text=True, timeout=100, check=False)
+    assert ran.stdout.splitlines() == ["INVALID 1.0"] * 3, ran.stderr

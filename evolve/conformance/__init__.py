@@ -2,105 +2,117 @@
 
 The story, in the order of the files:
 
-1. ``subject`` is the problem on trial with its train cases and judged baselines; ``driver`` plays single cases.
-2. ``decisions`` replaces legal decisions by wrong ones (``wrong``, of each ``way``; ``elements`` are those of lists
+1. ``subject`` is the problem on trial with its train cases and judged baselines; ``play`` plays single cases.
+2. ``headroom`` looks at what is left to gain, ``repeat`` does everything twice: the simulator, the order of cases,
+   the sandbox.
+3. ``decisions`` replaces legal decisions by wrong ones (``wrong``, of each ``way``; ``elements`` are those of lists
    and arrays), which must be refused or at least not pay; ``habit`` knows what legal ones have in common, ``tally``
    counts and tells.  ``hard`` fails where it hurts.
-3. ``lookahead`` compares cases that have the same past and another future.
-4. ``repeat`` does everything twice: the simulator, the order of cases, the sandbox.
-5. ``splits`` and ``headroom`` look at what the problem is made of and at what is left to gain.
+4. ``lookahead`` compares cases that have the same past and another future.
+5. ``splits`` compares the cases of all splits (by their ``fingerprint``), ``unseen`` plays those that no other
+   check plays, ``basics`` are words and time.
 6. ``apart`` does all this in a process of its own, for a simulator that hangs inside C code.
 
 Everything here only reads what a problem says of itself, so every problem gets it for free.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from random import Random
 
 from evolve.cases import split_cases
-from evolve.conformance import headroom, repeat
+from evolve.conformance import basics, headroom, repeat
 from evolve.conformance.decisions import check_wrong_decisions
-from evolve.conformance.finding import Finding, Status, fix
+from evolve.conformance.finding import Audit, Finding, Status, fix, look
 from evolve.conformance.hard import check_hard_cases
 from evolve.conformance.lookahead import check_lookahead
 from evolve.conformance.splits import check_splits
 from evolve.conformance.subject import Subject
+from evolve.conformance.unseen import check_unseen
 from evolve.problem import Problem, ProblemError
 from evolve.sandbox import Sandbox
 
-__all__ = ["Audit", "Finding", "Status", "audit"]
+__all__ = ["Audit", "Finding", "Stage", "Status", "audit", "stages"]
 
-Check = Callable[[Subject], list[Finding]]
-
+_CHECKS: dict[str, Callable[[Subject], list[Finding]]] = {
+    "reference": headroom.check_reference,
+    "baselines": headroom.check_baselines,
+    "headroom": headroom.check_headroom,
+    "simulator": repeat.check_simulator,
+    "wrong decisions": check_wrong_decisions,
+    "hard cases": check_hard_cases,
+    "look-ahead": check_lookahead,
+    "order of cases": repeat.check_order,
+    "fresh process": repeat.check_process,
+    "noise": repeat.check_noise,
+    "splits": check_splits,
+    "unseen cases": check_unseen,
+    "feedback": basics.check_feedback,
+    "time": basics.check_time,
+    "docstring": basics.check_text,
+}
+_NEEDED_BY: dict[str, Collection[str]] = {
+    "reference": _CHECKS.keys(),
+    "simulator": ("hard cases", "look-ahead", "order of cases", "fresh process"),  # they would name another cause
+}
 _MEND = "mend what the message names; the checks that need it could not be made"
 
 
 @dataclass(frozen=True, slots=True)
-class Audit:
-    """What an audit found; ``cases`` and ``baselines`` are those it played with."""
+class Stage:
+    """An audit under way: ``so_far`` is what it has found, the first of ``waiting`` is made next."""
 
-    problem: str
-    cases: int
-    baselines: int
-    findings: tuple[Finding, ...]
+    so_far: Audit
+    waiting: tuple[str, ...]
 
     @property
-    def passed(self) -> bool:
-        """Says whether nothing has to be mended."""
-        return all(finding.status is not Status.FIX for finding in self.findings)
+    def check(self) -> str:
+        """The check that is made next."""
+        return self.waiting[0] if self.waiting else "nothing more"
+
+    def after(self, made: Sequence[Finding], lost: Collection[str]) -> "Stage":
+        """Returns the stage after a check has been made, without those that are lost by it."""
+        unmade = [name for name in self.waiting[1:] if name in lost]
+        named = [replace(finding, check=self.check) for finding in made]
+        if unmade:
+            todo = "mend what comes before this line, and check again"
+            named.append(replace(look(", ".join(unmade), todo), check="not checked"))
+        left = tuple(name for name in self.waiting[1:] if name not in lost)
+        return Stage(replace(self.so_far, findings=(*self.so_far.findings, *named)), left)
 
 
-def audit(
-    problem: Problem, random: Random, clock: Callable[[], float], tell: Callable[[str], None] = lambda _: None
-) -> Audit:
-    """Makes all checks and tells what is tried next.
+def audit(problem: Problem, random: Random, clock: Callable[[], float]) -> Audit:
+    """Makes all checks.
+
+    Raises:
+        EvolveError: the problem has no cases or no reference, or the sandbox failed.
+    """
+    *_, last = stages(problem, random, clock, lambda _: None)
+    return last.so_far
+
+
+def stages(
+    problem: Problem, random: Random, clock: Callable[[], float], tell: Callable[[str], None]
+) -> Iterator[Stage]:
+    """Yields before each check how far the audit has come, and the end; what is tried in between is told.
 
     Raises:
         EvolveError: the problem has no cases or no reference, or the sandbox failed.
     """
     cases = split_cases(problem, "train")
-    with ExitStack() as stack:
-        sandbox, other = (stack.enter_context(_sandbox(problem)) for _ in range(2))
+    with Sandbox(problem.imports, unsafe=True) as sandbox:  # all that is judged is the problem's own or made from it
         subject = Subject(problem, cases, sandbox, random, clock, tell)
-        findings = tuple(_all(subject, other))
-    return Audit(problem.name, len(cases), len(subject.sources), findings)
+        stage = Stage(Audit(problem.name, len(cases), len(subject.sources)), tuple(_CHECKS))
+        while stage.waiting:
+            yield stage
+            made = _made(stage.check, subject)
+            failed = any(finding.status is Status.FIX for finding in made)
+            stage = stage.after(made, _NEEDED_BY.get(stage.check, ()) if failed else ())
+    yield stage
 
 
-def _sandbox(problem: Problem) -> Sandbox:
-    """Returns one even where few walls stand: all that is judged is the problem's own or made from it."""
-    return Sandbox(problem.imports, unsafe=True)
-
-
-def _all(subject: Subject, other: Sandbox) -> Iterator[Finding]:
-    found = _made("baselines", headroom.check_baselines, subject)
-    yield from found
-    if "evaluations" not in vars(subject):  # the reference does not finish, so nothing can be played
-        return
-    for name, check in _checks(other):
-        yield from _made(name, check, subject)
-
-
-def _made(name: str, check: Check, subject: Subject) -> list[Finding]:
-    subject.tell(name)
+def _made(name: str, subject: Subject) -> list[Finding]:
     try:
-        return check(subject)
+        return _CHECKS[name](subject)
     except ProblemError as error:
-        return [fix(name, str(error), _MEND)]
-
-
-def _checks(other: Sandbox) -> list[tuple[str, Check]]:
-    return [
-        ("headroom", headroom.check_headroom),
-        ("wrong decisions", check_wrong_decisions),
-        ("hard cases", check_hard_cases),
-        ("look-ahead", check_lookahead),
-        ("simulator", repeat.check_simulator),
-        ("judging again", lambda subject: repeat.check_judging(subject, other)),
-        ("noise", repeat.check_noise),
-        ("splits", check_splits),
-        ("feedback", headroom.check_feedback),
-        ("time", headroom.check_time),
-        ("docstring", headroom.check_text),
-    ]
+        return [fix(str(error), _MEND)]

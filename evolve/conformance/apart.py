@@ -9,15 +9,18 @@ from multiprocessing.connection import Connection
 from random import Random
 
 from evolve import catalog
-from evolve.conformance import Audit, audit
+from evolve.conformance import Audit, Stage, stages
 from evolve.conformance.finding import fix
 from evolve.types import EvolveError
 
-Message = tuple[str, Audit | str]
+_REFUSE = "have `simulate` refuse, with InvalidDecision, what would keep it busy without end, such as huge numbers"
+_SHORTEN = "find out what the problem's code is busy with there: a step may take `limits.step_seconds`"
 
 
 def audit_apart(spec: str, seed: int, tell: Callable[[str], None]) -> Audit:
     """Returns the audit of a problem, by its name, file or folder, and tells what is being tried.
+
+    Where it takes its process down, that is a finding, and what was found before stands.
 
     Raises:
         EvolveError: there is no such problem, or it could not be audited at all.
@@ -27,44 +30,47 @@ def audit_apart(spec: str, seed: int, tell: Callable[[str], None]) -> Audit:
     worker = context.Process(target=_work, args=(spec, seed, theirs), daemon=True)
     worker.start()
     theirs.close()
-    last = "the beginning"
     try:
-        with contextlib.suppress(EOFError):
-            while True:
-                kind, said = _received(ours)
-                if isinstance(said, Audit):
-                    return said
-                if kind == "error":
-                    raise EvolveError(said)
-                last = said
-                tell(said)
+        stage, tried = _followed(ours, tell)
+        if stage is not None and not stage.waiting:
+            return stage.so_far
         worker.join()
-        return _ended(spec, worker.exitcode or 0, last)
+        return _cut_short(stage, tried, worker.exitcode or 0)
     finally:
         worker.kill()
         worker.join()
 
 
-def _received(connection: Connection) -> Message:
-    message: Message = connection.recv()  # from our own process, which runs trusted code only
-    return message
+def _followed(connection: Connection, tell: Callable[[str], None]) -> tuple[Stage | None, str]:
+    """Returns how far an audit came before it, or its process, ended, and what it tried last."""
+    stage: Stage | None = None
+    tried = ""
+    with contextlib.suppress(EOFError):
+        while stage is None or stage.waiting:
+            said = connection.recv()  # from our own process, which runs trusted code only
+            if isinstance(said, EvolveError):
+                raise said
+            stage, tried = (said, "") if isinstance(said, Stage) else (stage, said)
+            tell(said.check if isinstance(said, Stage) else said)
+    return stage, tried
 
 
-def _ended(spec: str, status: int, last: str) -> Audit:
+def _cut_short(stage: Stage | None, tried: str, status: int) -> Audit:
     """Returns what there is to say of an audit that took its process down."""
-    if -status != signal.SIGPROF:
-        raise EvolveError(f"the audit's process ended with status {status} at: {last}")
-    said = f"the simulator did not come back, from inside C code ({last})"
-    todo = "have `simulate` refuse, with InvalidDecision, what would keep it busy without end, such as huge numbers"
-    return Audit(spec, 0, 0, (fix("wrong decisions", said, todo),))
+    if stage is None:
+        raise EvolveError(f"the audit's process ended with status {status} while it loaded the problem")
+    hung = -status == signal.SIGPROF
+    said = "the simulator did not come back, from inside C code" if hung else f"the process ended with status {status}"
+    todo = _REFUSE if stage.check == "wrong decisions" else _SHORTEN
+    return stage.after([fix(f"{said} ({tried})" if tried else said, todo)], stage.waiting).so_far
 
 
 def _work(spec: str, seed: int, connection: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # the other process says that it was interrupted
     try:
-        found = audit(catalog.load(spec), Random(seed), time.monotonic, lambda said: connection.send(("tell", said)))
-        connection.send(("audit", found))
+        for stage in stages(catalog.load(spec), Random(seed), time.monotonic, connection.send):
+            connection.send(stage)
     except EvolveError as error:
-        connection.send(("error", str(error)))
+        connection.send(EvolveError(str(error)))
     except Exception as error:  # noqa: BLE001 - the last place where it can be said in a line
-        connection.send(("error", f"a bug, of evolve or of the problem's file: {type(error).__name__}: {error}"))
+        connection.send(EvolveError(f"a bug, of evolve or of the problem's file: {type(error).__name__}: {error}"))

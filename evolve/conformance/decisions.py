@@ -10,9 +10,9 @@ import copy
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from evolve.conformance.driver import End, Enough, Play, Recording, Step, play, record, seen
 from evolve.conformance.finding import Finding
 from evolve.conformance.habit import Habit, habit
+from evolve.conformance.play import End, Enough, Play, Recording, Step, play, record, seen
 from evolve.conformance.subject import Subject
 from evolve.conformance.tally import Tally, Trial
 from evolve.conformance.way import Kind, Unfit, Way
@@ -115,8 +115,13 @@ class _Attack:
         ended = self._play(base, decide)
         if ended.end is not End.LEFT:
             return ended
+
+        def decide_on(now: int, call: Call) -> Any:
+            decision = answer(now, call)  # asked also where it is overruled: it may remember
+            return copy.deepcopy(wrong) if now == number else decision
+
         with self._subject.answers(base.policy) as answer:
-            return self._play(base, lambda now, call: _second(answer(now, call), copy.deepcopy(wrong), now == number))
+            return self._play(base, decide_on)
 
     def _throughout(self, base: Recording, name: str) -> None:
         """Changes every decision of one function in the same way, from the first call on and from a middle one on."""
@@ -165,10 +170,6 @@ def _typed(decision: Any, returns: Any) -> bool:
     except InvalidDecision:
         return False
     return not foreign(decision, returns)
-
-
-def _second(first: Any, second: Any, wanted: bool) -> Any:
-    return second if wanted else first
 
 
 def _moments(base: Recording) -> list[int]:

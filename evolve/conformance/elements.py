@@ -23,14 +23,14 @@ def somewhere(change: Callable[[Any, Random], Any], *, inside: bool = False) -> 
 def _kept(count: Callable[[int], int]) -> Callable[[Any, Random], Any]:
     def change(items: Any, random: Random) -> Any:
         kept = sorted(random.sample(range(len(items)), count(len(items))))
-        whole = listed(items)
+        whole = _listed(items)
         chosen = [whole[index] for index in kept]
         return dict(chosen) if type(items) is dict else chosen
 
     return change
 
 
-def listed(items: Any) -> Any:
+def _listed(items: Any) -> Any:
     """Returns the elements of a list, or the pairs of a dict."""
     return list(items.items()) if type(items) is dict else items
 
@@ -66,21 +66,38 @@ def _emptied(items: Any, _: Random) -> Any:
 
 
 def _parts_emptied(items: Any, _: Random) -> Any:
-    parts = [value for _, value in listed(items)] if type(items) is dict else items
+    parts = [value for _, value in _listed(items)] if type(items) is dict else items
     if not any(type(part) in (list, dict) and part for part in parts):
         raise Unfit
     empty = [type(part)() if type(part) in (list, dict) else part for part in parts]
     return dict(zip(items, empty, strict=True)) if type(items) is dict else empty
 
 
+def _together(*, empty: bool) -> Callable[[Any, Random], Any]:
+    """Puts the elements of all lists among the parts into the first of these; the others are then empty, or gone."""
+
+    def change(items: Any, _: Random) -> Any:
+        keys = [key for key, part in (items.items() if type(items) is dict else enumerate(items)) if type(part) is list]
+        if len(keys) < 2:
+            raise Unfit
+        items[keys[0]] = [element for key in keys for element in items[key]]
+        for key in reversed(keys[1:]):
+            items[key] = []
+            if not empty:
+                del items[key]
+        return items
+
+    return change
+
+
 def _key_unknown(items: Any, random: Random) -> Any:
     if type(items) is not dict:
         raise Unfit
     key = random.choice(list(items))
-    return {(UNKNOWN[type(key)] if old == key else old): value for old, value in items.items()}
+    return {(_UNKNOWN[type(key)] if old == key else old): value for old, value in items.items()}
 
 
-UNKNOWN: dict[type, Any] = {str: "no such thing", int: 1 << 62}
+_UNKNOWN: dict[type, Any] = {str: "no such thing", int: 1 << 62}
 _KEPT = {
     "one element missing": _kept(lambda size: size - 1),
     "half of the elements missing": _kept(lambda size: size // 2),
@@ -103,6 +120,8 @@ SIZES = [
         "any one element in place of all",
         somewhere(_all_alike(lambda items, random: random.choice(items))),
     ),
+    Way(Kind.TOGETHER, "all its parts put into one, the others empty", somewhere(_together(empty=True))),
+    Way(Kind.TOGETHER, "all its parts put into one", somewhere(_together(empty=False))),
     Way(Kind.UNKNOWN, "a key that is not there", somewhere(_key_unknown)),
 ]
 

@@ -14,28 +14,43 @@ class Status(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of an audit: what was checked, what came of it and, unless all is well, what to do."""
+    """One line of an audit: what came of a check and, unless all is well, what to do; the audit names the check."""
 
     status: Status
-    check: str
     found: str
     todo: str = ""
+    check: str = ""
 
     def __post_init__(self) -> None:
         if self.status is Status.FIX and not self.todo:
-            raise ValueError(f"a finding that must be mended says how; {self.check!r} does not")
+            raise ValueError(f"a finding that must be mended says how; {self.found!r} does not")
 
 
-def fine(check: str, found: str) -> Finding:
+def fine(found: str) -> Finding:
     """Returns a finding that asks for nothing."""
-    return Finding(Status.OK, check, found)
+    return Finding(Status.OK, found)
 
 
-def look(check: str, found: str, todo: str = "") -> Finding:
+def look(found: str, todo: str = "") -> Finding:
     """Returns a finding for a person to look at."""
-    return Finding(Status.LOOK, check, found, todo)
+    return Finding(Status.LOOK, found, todo)
 
 
-def fix(check: str, found: str, todo: str) -> Finding:
+def fix(found: str, todo: str) -> Finding:
     """Returns a finding that fails the audit; ``todo`` says how to mend it."""
-    return Finding(Status.FIX, check, found, todo)
+    return Finding(Status.FIX, found, todo)
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What an audit found; ``cases`` and ``baselines`` are those it played with."""
+
+    problem: str
+    cases: int
+    baselines: int
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Says whether nothing has to be mended."""
+        return all(finding.status is not Status.FIX for finding in self.findings)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evolve.conformance.driver import Step
+from evolve.conformance.play import Step
 from evolve.conformance.way import Kind, containers, leaves
 from evolve.sandbox import wire
 

@@ -6,11 +6,10 @@ Whoever may drop its worst cases has a better mean, so a failure on any case mus
 import ast
 from random import Random
 
-from evolve.conformance.driver import record
 from evolve.conformance.finding import Finding, fine, fix, look
+from evolve.conformance.play import record
 from evolve.conformance.subject import Subject
 
-CHECK = "hard cases"
 SHARE = 4
 """One case in so many counts as hard."""
 
@@ -42,14 +41,13 @@ def check_hard_cases(subject: Subject) -> list[Finding]:
     steps = [record(subject, index, "reference").steps for index in worst_first[: max(1, len(values) // SHARE)]]
     hard = {mark(list(played[-1].arguments())) for played in steps if played}
     if not hard:
-        return [look(CHECK, "the reference is asked nothing on its worst cases, so it cannot fail there")]
+        return [look("the reference is asked nothing on its worst cases, so it cannot fail there")]
     names = sorted({step.name for played in steps for step in played})
     evaluation = subject.judge.evaluate(failing(subject.sources["reference"], hard, names))
     if evaluation.score is None:
-        return [fine(CHECK, f"a reference that fails on its {len(hard)} worst cases is {evaluation.verdict}: no score")]
+        return [fine(f"a reference that fails on its {len(hard)} worst cases is {evaluation.verdict}: no score")]
     return [
         fix(
-            CHECK,
             f"a reference that fails on its {len(hard)} worst cases still has a score, {evaluation.score:.3f}",
             "ask the policy on every case, in the same way each time; if you do, report a bug of evolve",
         )

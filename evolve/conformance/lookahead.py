@@ -1,42 +1,33 @@
 """Checks that a policy cannot see the future: cases that are equal up to a moment look equal until then."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from itertools import zip_longest
+from dataclasses import dataclass
+from itertools import takewhile, zip_longest
 from typing import Any
 
 from evolve.cases import blaming
-from evolve.conformance.driver import Decide, End, Play, Recorder, Step, play, record
 from evolve.conformance.finding import Finding, fine, fix, look
+from evolve.conformance.play import End, Play, Recorder, Step, play, record
 from evolve.conformance.subject import Subject
-from evolve.problem import Call, ProblemError, Twin
+from evolve.problem import ProblemError, Twin
 from evolve.sandbox import wire
 from evolve.text import counted
 
-CHECK = "look-ahead"
 CASES = 4
 
 
 def check_lookahead(subject: Subject) -> list[Finding]:
     """Plays several cases and their twins with every baseline and compares what was asked and decided."""
     indices = subject.sample(CASES)
-    if all(len(record(subject, index, "reference").steps) < 2 for index in indices):
-        return [fine(CHECK, "asks once a case, with everything known: there is no future to look into")]
+    twins = [_twin(subject, index) for index in indices]
     compared = differing = 0
-    for index in indices:
-        twin = _twin(subject, index)
+    for index, twin in zip(indices, twins, strict=True):
         if twin is None:
-            return [
-                look(
-                    CHECK,
-                    "not checked: the problem has no twins of its cases",
-                    "define `twin(case, random)`: a case with the same past and another future; see evolve.problem",
-                )
-            ]
+            return [_unchecked(subject, indices)]
         for name in subject.sound:
             pair = _played(subject, index, name, twin)
-            if pair.plays[1].end is not End.FINISHED:
-                return [_unplayable(subject.cases.labels[index], name, pair.plays[1])]
+            for whose, ended in zip(("", "the twin of "), pair.plays, strict=True):
+                if ended.end is not End.FINISHED:
+                    return [_unplayable(f"{whose}{subject.cases.labels[index]}", name, ended)]
             if difference := pair.difference():
                 return [_future(subject.cases.labels[index], name, difference)]
             compared += pair.known
@@ -44,38 +35,51 @@ def check_lookahead(subject: Subject) -> list[Finding]:
     return [_nothing_seen(len(indices), len(subject.sound), compared, differing)]
 
 
+def _unchecked(subject: Subject, indices: list[int]) -> Finding:
+    """Returns what to say of a problem without twins."""
+    if all(len(record(subject, index, "reference").steps) < 2 for index in indices):
+        return fine(
+            "asks once a case; whether its argument shows what is decided only later was not checked (define `twin` if "
+            "there is such a thing)"
+        )
+    return look(
+        "not checked: the problem has no twins of its cases",
+        "define `twin(case, random)`: a case with the same past and another future; see evolve.problem",
+    )
+
+
 def _nothing_seen(cases: int, policies: int, compared: int, differing: int) -> Finding:
     plays = cases * policies
     if not compared or not differing:
         missing = "no call came before the moment" if not compared else "the twins were asked and paid just the same"
-        return look(CHECK, f"nothing was compared: {missing}", "mend `twin`: equal before a moment, different after it")
+        return look(f"nothing was compared: {missing}", "mend `twin`: equal before a moment, different after it")
     known = f"{counted(compared, 'question')} before the moment at which {counted(cases, 'case')} and their twins part"
     later = f"{differing} of {plays} pairs differ later, as they should"
-    return fine(CHECK, f"{known} were the same, with {counted(policies, 'baseline')}; {later}")
+    return fine(f"{known} were the same, with {counted(policies, 'baseline')}; {later}")
 
 
-def _unplayable(label: str, policy: str, twin: Play) -> Finding:
-    said = f"not checked: {policy} does not finish the twin of {label}: {twin.said}"
-    return look(CHECK, said, "return twins that are as legal as the cases of a split")
+def _unplayable(case: str, policy: str, ended: Play) -> Finding:
+    said = f"not checked: {policy} does not finish {case}: {ended.said}"
+    return look(said, "return twins that are as legal as the cases of a split")
 
 
 def _future(label: str, policy: str, difference: str) -> Finding:
     return fix(
-        CHECK,
         f"the policy can see the future: on {label}, played by {policy}, {difference}, "
         "before the moment at which the two cases begin to differ",
-        "put only what has happened already into the arguments of a call, and keep `simulate` from looking ahead",
+        "put only what has happened already into the arguments of a call, and keep `simulate` from looking ahead; "
+        "or mend `twin`: it must equal the case up to that moment",
     )
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Pair:
     """The plays of a case and of its twin; ``known`` counts the first calls, asked before the two differ."""
 
     case: list[Step]
     twin: list[Step]
     plays: tuple[Play, Play]
-    known: int = field(default=0)
+    known: int
 
     def difference(self) -> str:
         """Returns what differs before the moment, or nothing."""
@@ -103,36 +107,17 @@ def _difference(one: Step, other: Step) -> str:
 
 
 def _played(subject: Subject, index: int, name: str, twin: Twin) -> _Pair:
-    before = _Before(subject, twin.before)
-    one, plays_one = _steps(subject, subject.cases.cases[index], name, before.watched)
-    other, plays_other = _steps(subject, twin.case, name, lambda decide: decide)
-    return _Pair(one, other, (plays_one, plays_other), before.known)
+    (one, play_one), (other, play_other) = (_steps(subject, it, name) for it in (subject.cases.cases[index], twin.case))
+    with blaming(subject.problem, "Twin.before"):
+        known = sum(1 for _ in takewhile(lambda step: twin.before(step.call()), one))
+    return _Pair(one, other, (play_one, play_other), known)
 
 
-def _steps(subject: Subject, case: Any, name: str, watched: Callable[[Decide], Decide]) -> tuple[list[Step], Play]:
+def _steps(subject: Subject, case: Any, name: str) -> tuple[list[Step], Play]:
     with subject.answers(name) as answer:
-        recorder = Recorder(watched(answer))
+        recorder = Recorder(answer)
         ended = play(subject.problem, case, recorder)
     return recorder.steps, ended
-
-
-@dataclass(slots=True)
-class _Before:
-    """Counts the calls up to the first that is not asked before the two cases differ."""
-
-    subject: Subject
-    before: Callable[[Call], bool]
-    known: int = 0
-    parted: bool = False
-
-    def watched(self, decide: Decide) -> Decide:
-        def answer(number: int, call: Call) -> Any:
-            with blaming(self.subject.problem, "twin"):
-                self.parted = self.parted or not self.before(call)
-            self.known += not self.parted
-            return decide(number, call)
-
-        return answer
 
 
 def _twin(subject: Subject, index: int) -> Twin | None:

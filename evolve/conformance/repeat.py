@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evolve.cases import split_cases
-from evolve.conformance.driver import End, Enough, Play, Recording, play, record
 from evolve.conformance.finding import Finding, fine, fix, look
 from evolve.conformance.fingerprint import fingerprint
+from evolve.conformance.play import End, Enough, Recording, play, record
 from evolve.conformance.subject import Subject
 from evolve.judge import Judge
 from evolve.problem import CPU_SECONDS, Call
@@ -16,7 +16,6 @@ from evolve.text import counted
 from evolve.types import Verdict
 from evolve.wave import Measurement
 
-SIMULATOR, ORDER, PROCESS, NOISE = "simulator", "order of cases", "fresh process", "noise"
 CASES = 12
 REPEATS = 5
 LARGE_NOISE = 0.05
@@ -37,7 +36,7 @@ def check_simulator(subject: Subject) -> list[Finding]:
         if changed:
             return [_changed(subject.cases.labels[recording.case])]
     said = f"the same decisions on {counted(len(played), 'case')}, in another order and twice, gave the same questions"
-    return [fine(SIMULATOR, f"{said} and metrics")]
+    return [fine(f"{said} and metrics")]
 
 
 def _again(subject: Subject, case: Any, recording: Recording) -> tuple[Mapping[str, float], str, End]:
@@ -64,7 +63,6 @@ def _unsteady(
     key = name if name in wrong else next(iter(wrong), name)
     values = f"{key} {recording.play.metrics.get(key)}, then {metrics.get(key)}"
     return fix(
-        SIMULATOR,
         f"the same decisions on {label} came to another result when played again: {differs or values}",
         "let `simulate` work on copies of what it changes: it changes its case"
         if changed
@@ -79,54 +77,54 @@ def _cause(subject: Subject, recording: Recording) -> str:
         copies = [copy.deepcopy(subject.problem) for _ in range(2)]
     except Exception:  # noqa: BLE001 - it may hold what cannot be copied
         copies = []
-    plays = [_with(problem, case, recording) for problem in copies]
+    plays = [play(problem, case, recording.replay) for problem in copies]
     if plays and plays[0].metrics and plays[0].metrics == plays[1].metrics:
         return "keep nothing on the problem object (`self`) from one `simulate` to the next"
     return (
-        "draw random numbers only from a generator that is made in `simulate` with a seed from the case, and keep "
-        "nothing in module globals from one case to the next"
+        "draw random numbers only from a generator that is made in `simulate` with a seed from the case, look at no "
+        "clock, and keep nothing in module globals from one case to the next"
     )
-
-
-def _with(problem: Any, case: Any, recording: Recording) -> Play:
-    return play(problem, case, recording.replay)
 
 
 def _changed(label: str) -> Finding:
     return look(
-        SIMULATOR,
         f"playing {label} changes the case itself, without effect on the result so far",
         "let `simulate` work on copies of what it changes",
     )
 
 
-def check_judging(subject: Subject, other: Sandbox) -> list[Finding]:
-    """Judges every baseline again: alone with each case in another order, and in another sandbox."""
-    if subject.problem.timed:
-        return [fine(ORDER, "every case has a process of its own, since the problem is timed")]
-    elsewhere = Judge(subject.cases, other)
-    found = [finding for name in subject.sound for finding in _judged_again(subject, elsewhere, name)]
-    policies = counted(len(subject.sound), "baseline")
-    return found or [
-        fine(ORDER, f"{policies} reached the same metrics with each case alone, last case first"),
-        fine(PROCESS, f"{policies} reached the same metrics in another sandbox"),
-    ]
+def check_order(subject: Subject) -> list[Finding]:
+    """Judges every baseline again, alone with each case, in another order."""
+    return _judged_again(
+        subject,
+        subject.judge,
+        "with each case alone, last case first",
+        "let nothing pass from one case to the next: no state on the problem object or in module globals of the "
+        "simulator, and none in those of the policy",
+    )
 
 
-def _judged_again(subject: Subject, elsewhere: Judge, name: str) -> list[Finding]:
-    source = subject.sources[name]
-    first = [result.metrics for result in subject.evaluations[name].cases]
-    moved, alone = elsewhere.measure(source), subject.judge.measure(source, isolated=True)
-    if said := _difference(subject, first, moved):
-        todo = "draw random numbers only from seeds that come from the case, in the simulator and in the policy"
-        return [fix(PROCESS, f"{name} did not reach the same again in another sandbox: {said}", todo)]
-    if said := _difference(subject, first, alone):
-        todo = (
-            "let nothing pass from one case to the next: no state on the problem object or in module globals of the "
-            "simulator, and none in those of the policy"
+def check_process(subject: Subject) -> list[Finding]:
+    """Judges every baseline again, in another sandbox."""
+    with Sandbox(subject.problem.imports, unsafe=True) as other:
+        return _judged_again(
+            subject,
+            Judge(subject.cases, other),
+            "in another sandbox",
+            "draw random numbers only from seeds that come from the case, in the simulator and in the policy",
         )
-        return [fix(ORDER, f"{name} did not reach the same when cases are judged alone: {said}", todo)]
-    return []
+
+
+def _judged_again(subject: Subject, judge: Judge, how: str, todo: str) -> list[Finding]:
+    if subject.problem.timed:
+        return [fine("every case has a process of its own, since the problem is timed")]
+    found = []
+    for name in subject.sound:
+        first = [result.metrics for result in subject.evaluations[name].cases]
+        again = judge.measure(subject.sources[name], isolated=judge is subject.judge)
+        if said := _difference(subject, first, again):
+            found.append(fix(f"{name} did not reach the same {how}: {said}", todo))
+    return found or [fine(f"{counted(len(subject.sound), 'baseline')} reached the same metrics {how}")]
 
 
 def _difference(subject: Subject, first: Sequence[Mapping[str, float]], again: Measurement) -> str:
@@ -147,13 +145,11 @@ def check_noise(subject: Subject) -> list[Finding]:
     scores = [subject.judge.evaluate(subject.sources["reference"]).score for _ in range(REPEATS)]
     known = [score for score in scores if score is not None]
     if len(known) < REPEATS:
-        return [
-            fix(NOISE, f"the reference failed in {REPEATS - len(known)} of {REPEATS} tries", "give it wider limits")
-        ]
+        return [fix(f"the reference failed in {REPEATS - len(known)} of {REPEATS} tries", "give it wider limits")]
     spread = max(known) / min(known) - 1
     said = (
         f"the reference, judged {REPEATS} times, scored {min(known):.3f} to {max(known):.3f}: a spread of {spread:.1%}"
     )
     if spread > LARGE_NOISE:
-        return [look(NOISE, said, "trust only gains above it: use longer cases, or a machine with less to do")]
-    return [fine(NOISE, said)]
+        return [look(said, "trust only gains above it: use longer cases, or a machine with less to do")]
+    return [fine(said)]

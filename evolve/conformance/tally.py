@@ -4,25 +4,25 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from evolve.conformance.driver import End, Play, Recording
 from evolve.conformance.finding import Finding, fine, fix, look
 from evolve.conformance.habit import Habit
+from evolve.conformance.play import End, Play, Recording
 from evolve.conformance.subject import ROUNDING, Subject
 from evolve.conformance.way import Kind, Way
 from evolve.statistics import geometric_mean, ratio
 from evolve.text import counted
 from evolve.wave import objective
 
-CHECK = "wrong decisions"
 MOST_FAULTS = 4
-MAYBE_LEGAL = (Kind.OTHER, Kind.RANGE)
+MAYBE_LEGAL = (Kind.OTHER, Kind.OPTION, Kind.RANGE, Kind.TOGETHER)
 
 
 Policy = tuple[str, bool, str]
 """A baseline whose every decision is changed in one way, from the first on or from a later one on."""
 
-TEMPTING = 1.01
-"""A decision that may be legal is worth a look if it is so many times as good as the best baseline's."""
+TEMPTING, BLATANT = 1.01, 1.5
+"""A decision that may be legal is worth a look if it is so many times as good as the best baseline's, and no longer
+believed if it is so many times as good: a rule is missing, or the baselines are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,19 @@ class Trial:
         return len(self.base.steps) == 1
 
     @property
+    def whole(self) -> bool:
+        """Says whether it is what a policy would do that decides like that."""
+        return self.throughout or self.plan
+
+    @property
     def breaks(self) -> bool:
         """Says whether no baseline would ever decide like that."""
         return self.habit.breaks(self.way.kind)
+
+    @property
+    def legal(self) -> bool:
+        """Says whether it may be as legal as any: an option, or a policy of its own in many small decisions."""
+        return self.way.kind is Kind.OPTION or (self.throughout and self.way.kind is Kind.OTHER)
 
 
 @dataclass(slots=True)
@@ -60,6 +70,7 @@ class Tally:
     accepted: dict[Kind, list[str]] = field(default_factory=lambda: defaultdict(list))
     untyped: list[str] = field(default_factory=list)
     tempting: list[str] = field(default_factory=list)
+    blatant: list[str] = field(default_factory=list)
     policies: dict[Policy, list[tuple[Trial, float]]] = field(default_factory=lambda: defaultdict(list))
     failed: set[Policy] = field(default_factory=set)
 
@@ -73,7 +84,7 @@ class Tally:
             self.faults[play.said].append(self.words(trial))
         if play.end is End.FINISHED and self.subject.problem.objective in play.metrics:
             self._compare(trial, objective(self.subject.problem, play.metrics))
-        elif trial.throughout:
+        elif trial.whole:
             self.failed.add(_policy(trial))
 
     def _compare(self, trial: Trial, value: float) -> None:
@@ -88,7 +99,7 @@ class Tally:
             self.cheats[trial.way.kind].append(f"{self.words(trial)}: {name} {value:.6g}, the best baseline {best:.6g}")
         elif breaks:
             self.accepted[trial.way.kind].append(self.words(trial))
-        if trial.throughout or (trial.plan and trial.way.kind is Kind.RANGE):
+        if bounds is None and trial.whole:
             self.policies[_policy(trial)].append((trial, ratio(value, best, self.subject.problem.direction)))
 
     def _documented(self, way: Way) -> bool:
@@ -112,18 +123,21 @@ class Tally:
         for key, tried in self.policies.items():
             trial = tried[0][0]
             mean = geometric_mean([reached for _, reached in tried])
-            if key in self.failed or len(tried) < 2 or self.subject.cases.bounds is not None:
+            breaks = trial.breaks and not self._documented(trial.way)
+            if key in self.failed or len(tried) < 2 or (breaks and trial.plan):  # such plans are compared one by one
                 continue
             said = f"{self.words(trial)} and others: {mean:.4g} times as good as the best baseline"
-            if trial.throughout and trial.breaks and not self._documented(trial.way) and mean > 1 + ROUNDING:
+            if breaks and mean > 1 + ROUNDING:
                 self.cheats[trial.way.kind].append(said)
+            elif mean > BLATANT and not trial.legal:
+                self.blatant.append(said)
             elif mean > TEMPTING:
                 self.tempting.append(said)
 
     def _counts(self) -> Finding:
         tried = self.ends.total()
         if not tried:
-            return look(CHECK, "nothing was tried: no baseline asks for a decision")
+            return look("nothing was tried: no baseline asks for a decision")
         passed = sum(self.ends[end] for end in (End.FINISHED, End.ENDLESS, End.GAVE_UP))
         said = (
             f"{tried:,} tried: {self.ends[End.MISTYPED]:,} refused by their type, {self.ends[End.REFUSED]:,} by the "
@@ -131,55 +145,55 @@ class Tally:
         )
         if self.subject.cases.bounds is not None and not self.beyond:
             said += ", and none of these beats the bound"
+        if self.subject.cases.bounds is None:
+            said += "; without a bound, what is too good can only be told by comparing it with the baselines"
         if self.cut_short:
-            return look(CHECK, said + "; time was up before all were tried", "make `simulate` faster, or cases smaller")
-        return fine(CHECK, said)
+            return look(said + "; time was up before all were tried", "make `simulate` faster, or cases smaller")
+        return fine(said)
 
     def _faults(self) -> Iterator[Finding]:
         for said, where in list(self.faults.items())[:MOST_FAULTS]:
             yield fix(
-                CHECK,
                 f"the simulator {said} when decided wrongly ({_example(where)})",
                 "have `simulate` look at every part of a decision before using it, and raise InvalidDecision where it "
                 "is not legal" + (", so that every loop ends" if self.hung and "come back" in said else ""),
             )
-        for where in [self.untyped] if self.untyped else []:
+        if self.untyped:
             yield fix(
-                CHECK, f"a decision of another type was let through ({_example(where)})", "report a bug of evolve"
+                f"a decision of another type was let through ({_example(self.untyped)})", "report a bug of evolve"
             )
 
     def _prices(self) -> Iterator[Finding]:
         for kind, where in self.beyond.items():
             legal = "if that is legal, `bound` is none: mend it; if not, raise InvalidDecision in `simulate`"
             illegal = f"raise InvalidDecision in `simulate` when {kind}; if that is legal, `bound` is none"
-            yield fix(CHECK, f"beats the bound: {_example(where)}", legal if kind in MAYBE_LEGAL else illegal)
+            yield fix(f"beats the bound: {_example(where)}", legal if kind in MAYBE_LEGAL else illegal)
         for kind, where in self.cheats.items():
             yield fix(
-                CHECK,
                 f"a wrong decision is accepted and better than every baseline: {_example(where)}",
                 f"raise InvalidDecision in `simulate` when {kind}",
+            )
+        if self.blatant:
+            yield fix(
+                f"accepted and far better than every baseline: {_example(self.blatant)}",
+                "find the rule that it breaks and have `simulate` raise InvalidDecision for it; if it breaks none, "
+                "define `bound`, or let a baseline decide like that",
             )
 
     def _looks(self) -> Iterator[Finding]:
         for kind, where in self.accepted.items():
             if kind not in self.cheats and kind not in self.beyond:
                 yield look(
-                    CHECK,
                     f"accepted, though no baseline decides like that: {_example(where)}",
                     f"unless the docstring allows it, raise InvalidDecision in `simulate` when {kind}",
                 )
         if self.tempting:
             yield look(
-                CHECK,
                 f"accepted and better than every baseline: {_example(self.tempting)}",
                 "if such decisions are legal, give a `bound` or better baselines; if not, refuse them",
             )
         if self.ends[End.ENDLESS]:
-            yield look(
-                CHECK,
-                f"{counted(self.ends[End.ENDLESS], 'wrong decision')} led to a simulation that asks on and on",
-                "",
-            )
+            yield look(f"{counted(self.ends[End.ENDLESS], 'wrong decision')} led to a simulation that asks on and on")
 
 
 def _policy(trial: Trial) -> Policy:

@@ -23,7 +23,9 @@ class Kind(enum.StrEnum):
     UNKNOWN = "a decision names what is not there"
     EMPTY = "parts are empty"
     RANGE = "a number is out of range"
+    TOGETHER = "too much is put together"
     OTHER = "another decision is taken"  # may well be legal
+    OPTION = "another of the options is taken"  # surely legal
 
 
 class Unfit(Exception):  # noqa: N818 - nothing failed

@@ -99,7 +99,7 @@ def _value(kind: type, make: Callable[[Any, Sequence[Any]], Any], *, every: bool
     return change
 
 
-def constant(value: Any) -> Callable[[Any, Sequence[Any]], Any]:
+def _constant(value: Any) -> Callable[[Any, Sequence[Any]], Any]:
     """Returns what makes the same value of every other."""
     return lambda *_: value
 
@@ -117,21 +117,21 @@ def _numbers(kind: type, number: Kind, about: str, make: Callable[[Any, Sequence
 
 
 _NUMBERS = [
-    *_numbers(int, Kind.UNKNOWN, "-1", constant(-1)),
-    *_numbers(int, Kind.UNKNOWN, "2**62", constant(1 << 62)),
-    *_numbers(int, Kind.UNKNOWN, "-2**63", constant(-(1 << 63))),
+    *_numbers(int, Kind.UNKNOWN, "-1", _constant(-1)),
+    *_numbers(int, Kind.UNKNOWN, "2**62", _constant(1 << 62)),
+    *_numbers(int, Kind.UNKNOWN, "-2**63", _constant(-(1 << 63))),
     *_numbers(int, Kind.RANGE, "the first index beyond", _beyond),
-    *_numbers(int, Kind.OTHER, "0", constant(0)),
+    *_numbers(int, Kind.OTHER, "0", _constant(0)),
     *_numbers(float, Kind.RANGE, "a negative number", lambda value, _: -abs(value) - 1.0),
-    *_numbers(float, Kind.RANGE, "1e300", constant(1e300)),
-    *_numbers(float, Kind.RANGE, "1e-300", constant(1e-300)),
-    *_numbers(float, Kind.RANGE, "0.0", constant(0.0)),
+    *_numbers(float, Kind.RANGE, "1e300", _constant(1e300)),
+    *_numbers(float, Kind.RANGE, "1e-300", _constant(1e-300)),
+    *_numbers(float, Kind.RANGE, "0.0", _constant(0.0)),
 ]
 _TEXTS = [
-    Way(Kind.UNKNOWN, "an unknown text", _value(str, constant("no such thing"))),
-    Way(Kind.UNKNOWN, "unknown texts throughout", _value(str, constant("no such thing"), every=True)),
-    Way(Kind.UNKNOWN, "a text of control characters", _value(str, constant("\x1b[2J\x00\n"))),
-    Way(Kind.UNKNOWN, "an empty text", _value(str, constant(""))),
+    Way(Kind.UNKNOWN, "an unknown text", _value(str, _constant("no such thing"))),
+    Way(Kind.UNKNOWN, "unknown texts throughout", _value(str, _constant("no such thing"), every=True)),
+    Way(Kind.UNKNOWN, "a text of control characters", _value(str, _constant("\x1b[2J\x00\n"))),
+    Way(Kind.UNKNOWN, "an empty text", _value(str, _constant(""))),
 ]
 
 
@@ -174,8 +174,8 @@ _ORDERS = [
     Way(Kind.OTHER, "two elements exchanged", _reordered(_exchanged)),
     Way(Kind.OTHER, "the opposite order", _reordered(lambda items, _: items[::-1])),
     Way(Kind.OTHER, "another order", _reordered(lambda items, random: random.sample(items, len(items)))),
-    Way(Kind.OTHER, "the smallest that there is", _from_question(min)),
-    Way(Kind.OTHER, "the largest that there is", _from_question(max)),
+    Way(Kind.OPTION, "the smallest that there is", _from_question(min)),
+    Way(Kind.OPTION, "the largest that there is", _from_question(max)),
 ]
 
 
@@ -184,4 +184,4 @@ def _choices(returns: Any) -> list[Way]:
     options = (True, False) if returns is bool else typing.get_args(returns)
     if returns is not bool and typing.get_origin(returns) is not Literal:
         return []
-    return [Way(Kind.OTHER, repr(option), _whole(option)) for option in options]
+    return [Way(Kind.OPTION, repr(option), _whole(option)) for option in options]

@@ -32,6 +32,9 @@ AHEAD = 2
 DEATHS = 2
 """Workers that may die over one task before the run is stopped."""
 
+CRASHES = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE})
+"""How a process ends by what it does itself; SIGKILL comes from outside."""
+
 # The first thing a worker asks is to die with the thread that feeds it (prctl(2), PR_SET_PDEATHSIG).
 _BOOT = (
     "import ctypes, sys; ctypes.CDLL(None).prctl(1, 9); sys.path[:0] = sys.argv[6:]; "
@@ -48,7 +51,7 @@ def default_workers() -> int:
 class _Job:
     task: Task
     future: Future[Evaluation] = field(default_factory=Future)
-    deaths: int = 0
+    deaths: list[int] = field(default_factory=list)
 
     def settle(self, answer: Evaluation | Exception) -> None:
         with suppress(InvalidStateError):  # it was cancelled
@@ -154,22 +157,34 @@ class _Keeper(threading.Thread):
         if not self._sent or self._killed:
             return
         job = self._sent[0]
-        job.deaths += 1
+        job.deaths.append(-status)
         if status == -signal.SIGPROF:
             self._sent.popleft().settle(self._overdue(job.task))
-        elif job.deaths == DEATHS:
-            said = "were they killed, or is the machine out of memory?"
-            self._sent.popleft().settle(EvolveError(f"{DEATHS} worker processes died over the same policy; {said}"))
+        elif len(job.deaths) == DEATHS:
+            self._sent.popleft().settle(self._crashed(job))
 
     def _overdue(self, task: Task) -> Evaluation | ProblemError:
         """Returns what comes of a simulator that the kernel had to end: ``Patience`` had run out in vain."""
         name, what = self._problem.name, late(self._problem.limits.step_seconds)
         if task.source == self._problem.baselines()[0].source:
             return ProblemError(f"{name}: the simulator {what} with the reference, so there is nothing to compare with")
-        _log.error("a decision provoked a bug of %s: its simulator %s and was killed", name, what)
-        return Evaluation(
-            Verdict.INVALID, feedback=f"the decision provoked a bug of the problem: its simulator {what} and was killed"
-        )
+        return self._provoked(f"{what} and was killed")
+
+    def _crashed(self, job: _Job) -> Evaluation | EvolveError:
+        """Returns what comes of a policy over which every worker died.
+
+        Policies run elsewhere, so what crashed is a simulator's code in C, over a decision.  A baseline that does
+        that is for people to look at, and so is whatever was killed from outside.
+        """
+        baselines = {baseline.source for baseline in self._problem.baselines()}
+        if CRASHES.issuperset(job.deaths) and job.task.source not in baselines:
+            return self._provoked(f"crashed ({signal.Signals(job.deaths[-1]).name})")
+        said = "were they killed, or is the machine out of memory?"
+        return EvolveError(f"{DEATHS} worker processes died over the same policy; {said}")
+
+    def _provoked(self, what: str) -> Evaluation:
+        _log.error("a decision provoked a bug of %s: its simulator %s", self._problem.name, what)
+        return Evaluation(Verdict.INVALID, feedback=f"the decision provoked a bug of the problem: its simulator {what}")
 
 
 def _start(spec: str, how: Sequence[str]) -> tuple[Connection, subprocess.Popen[bytes]]:

@@ -43,10 +43,12 @@ class Manual:
         """Writes the prompt; returns whether it is answered already."""
         prompt, text = self._prompt(number), _prompt(request, answer)
         self._folder.mkdir(parents=True, exist_ok=True)
-        if prompt.exists() and prompt.read_bytes() != text and answer.exists():
+        if _look(prompt) and prompt.read_bytes() != text and answer.exists():
             answer.rename(answer.with_suffix(".old.md"))  # it answers another question
         unfinished = prompt.with_suffix(".new")
-        unfinished.write_bytes(text)
+        unfinished.unlink(missing_ok=True)  # a link perhaps, for the run's folder may come from anybody
+        with unfinished.open("xb") as file:
+            file.write(text)
         unfinished.replace(prompt)
         return _look(answer) is not None
 

@@ -120,8 +120,8 @@ def _verdict(health: Health) -> list[str]:
     if not health.sound:
         return [
             *hints,
-            "the sandbox does NOT stand: policies are judged with --unsafe only; in Docker's default profile, on Linux 5.3 "
-            "or later, it does:",
+            "the sandbox does NOT stand: policies are judged with --unsafe only.  It does in a container with Docker's",
+            "default profile, on Linux 5.3 or later:",
             f"  {advice.DOCKER}",
         ]
     if lacking:

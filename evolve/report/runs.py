@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from evolve import catalog
+from evolve import begun, catalog
 from evolve.database import JournalError
 from evolve.finalists import leader
 from evolve.folder import RunFolder
@@ -58,23 +58,30 @@ def opened(path: Path) -> Iterator[tuple[RunFolder, Journal]]:
         yield folder, journal
 
 
-def problem_of(folder: RunFolder, journal: Journal) -> Problem:
-    """Loads the problem that a run is of.
+def problem_of(folder: RunFolder, journal: Journal, named: str | None = None) -> Problem:
+    """Loads the problem that a run is of: by the user's name for it, or else by the run's.
+
+    A run may come from anybody.  Nothing is imported but what comes with the package, or what the user
+    names, now or when this very run began; and that only if its code is what the run was made with.
 
     Raises:
-        JournalError: the problem is not what it was, or lies in the run's own folder.
+        JournalError: the user has not named it, it is not what it was, or it lies in the run's own folder.
     """
-    spec = journal.header.spec
-    if Path(spec).is_absolute() and Path(spec).resolve().is_relative_to(folder.path.resolve()):
+    header = journal.header
+    if named is None and header.spec not in catalog.names() and not begun.is_noted(header):
         raise JournalError(
-            f"{folder.path} names a problem inside itself; runs are data and nothing in them is imported"
+            f"{folder.path} was not begun here, and names the problem file {brief(header.spec, 200)!r}; what others "
+            "name is not imported: read that file, and give your own copy of it with --problem FILE"
         )
-    problem = catalog.load(spec)
-    if catalog.digest(problem) != journal.header.digest:
+    spec = header.spec if named is None else named
+    path = catalog.located(spec)
+    if path.is_relative_to(folder.path.resolve()):
+        raise JournalError(f"{path} lies inside {folder.path}; runs are data and nothing in them is imported")
+    if catalog.digest_of(path) != header.digest:
         raise JournalError(
-            f"{problem.name} or its baselines have changed since {folder.path} began; its scores are of the old ones"
+            f"{path} or its baselines have changed since {folder.path} began; its scores are of the old ones"
         )
-    return problem
+    return catalog.load(spec)
 
 
 def summary(folder: RunFolder, journal: Journal, best: int | None = None) -> Summary:

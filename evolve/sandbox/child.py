@@ -40,6 +40,7 @@ class Child:
         self._ending: Ending | None = None
         self._killed_for = ""
         self._left_bytes = MAX_ANSWERS_BYTES
+        self._reader = wire.Reader()
         self._waited = 0.0
 
     @property
@@ -168,22 +169,26 @@ class Child:
                 raise self._death() from None
 
     def _receive(self) -> Any:
-        """Reads exactly one frame, which is all there may be."""
+        """Reads exactly one frame, which is all there may be; what was decided before may have left no memory."""
+        try:
+            return self._reader.unpack(memoryview(self._frame())[wire.HEADER.size :])
+        except (wire.WireError, MemoryError) as error:
+            what = "more than memory holds" if isinstance(error, MemoryError) else error
+            raise PolicyFailure(Verdict.INVALID, f"returned {what}") from None
+
+    def _frame(self) -> bytes:
         data = os.read(self._replies, 1 << 14)
         while len(data) < wire.HEADER.size:
             data += self._more(1 << 14)
         size = wire.HEADER.unpack_from(data)[0]
         if size > wire.MAX_REPLY_BYTES:
-            raise PolicyFailure(Verdict.INVALID, f"the decisions take more than {wire.MAX_REPLY_BYTES >> 20} MiB")
+            raise PolicyFailure(
+                Verdict.INVALID, f"the decisions take more than {wire.MAX_REPLY_BYTES >> 20} MiB, or are none"
+            )
         self._left_bytes -= size
         if self._left_bytes < 0:
             raise PolicyFailure(Verdict.INVALID, f"all decisions take more than {MAX_ANSWERS_BYTES >> 20} MiB")
-        if len(data) != wire.HEADER.size + size:
-            data = self._rest(data, wire.HEADER.size + size)
-        try:
-            return wire.unpack(memoryview(data)[wire.HEADER.size :])
-        except wire.WireError as error:
-            raise PolicyFailure(Verdict.INVALID, f"returned {error}") from None
+        return data if len(data) == wire.HEADER.size + size else self._rest(data, wire.HEADER.size + size)
 
     def _rest(self, data: bytes, size: int) -> bytes:
         whole = bytearray(data)

@@ -8,6 +8,7 @@ a shape and exactly the bytes that these two imply.  Nothing is ever unpickled.
 import math
 import struct
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import msgpack
@@ -21,12 +22,24 @@ MAX_REPLY_BYTES = 8 << 20
 MAX_ITEMS = 1 << 20
 MAX_CONTAINERS = 1 << 18
 MAX_DIMENSIONS = 8
+MAX_DEPTH = 100
+"""How deeply a decision may nest: far less than a packer bears, for a simulator may ask with what was decided."""
 
 ARRAY = 1
 DTYPES = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64")
 _ARRAY_HEADER = struct.Struct("<BB")
-_SMALL_BYTES = 64 << 10
+_SMALL_BYTES = 1 << 10
 """Bodies up to this length need no limits but msgpack's own: no more items than bytes."""
+
+_ALL_CONTAINERS = 1 << 23
+"""Lists, dicts and arrays in all large bodies of one sender; empty ones take 64 bytes here and one there."""
+
+_SLICE = 256
+"""Pairs that are put into a dict without looking at the clock; they cannot collide for long."""
+
+_PAIR_SECONDS = 0.5e-6
+_HASHING_SECONDS = 0.5
+"""CPU time that all dicts of one sender may take beyond ``_PAIR_SECONDS`` for each pair, which honest keys don't."""
 
 
 class WireError(ValueError):
@@ -53,17 +66,83 @@ def pack(value: Any) -> bytes:
 
 
 def unpack(body: bytes | memoryview, *, trusted: bool = False) -> Any:
-    """Returns the value of a frame's body; unless ``trusted``, memory stays within some 30 times its length.
+    """Returns the value of a frame's body; unless ``trusted``, as a ``Reader`` does.
 
     Raises:
         WireError: it is not msgpack, nests too deeply, holds too many containers or an unknown extension.
     """
-    try:
-        if trusted:
-            return msgpack.unpackb(body, strict_map_key=False, ext_hook=_extension)
+    if not trusted:
+        return Reader().unpack(body)
+    return _unpacked(body, {"strict_map_key": False, "ext_hook": _extension})
+
+
+class Reader:
+    """Unpacks what one stranger sends; what is cheap to send and costly to hold or to hash adds up over its bodies.
+
+    Memory stays within some 30 times the length of a large body, and 64 times that of a small one.
+    """
+
+    def __init__(self) -> None:
+        self._all_left, self._left = _ALL_CONTAINERS, 0
+        self._hashing_seconds = _HASHING_SECONDS
+        self._small = {"strict_map_key": False, "ext_hook": _extension, "object_pairs_hook": self._dict}
+        self._large = {
+            "strict_map_key": False,
+            "max_array_len": MAX_ITEMS,
+            "max_map_len": MAX_ITEMS,
+            "list_hook": self._count,
+            "object_pairs_hook": lambda pairs: self._dict(self._count(pairs)),
+            "ext_hook": lambda code, data: self._count(_extension(code, data)),
+        }
+
+    def unpack(self, body: bytes | memoryview) -> Any:
+        """Returns the value of a body.
+
+        Raises:
+            WireError: as ``unpack`` does, or all bodies together hold too many containers or keys that collide.
+        """
         if len(body) <= _SMALL_BYTES:
-            return msgpack.unpackb(body, strict_map_key=False, ext_hook=_extension, object_pairs_hook=_dict)
-        return msgpack.unpackb(body, strict_map_key=False, **_limits())
+            return _unpacked(body, self._small)
+        self._left = may = min(MAX_CONTAINERS, self._all_left)
+        value = _unpacked(body, self._large)
+        self._all_left -= may - self._left
+        return value
+
+    def _count(self, container: Any) -> Any:
+        """Refuses a body that is mostly empty lists, dicts and arrays: a few bytes each there, 64 and more here."""
+        self._left -= 1
+        if self._left < 0:
+            at_once = self._all_left > MAX_CONTAINERS
+            raise WireError(f"more than {MAX_CONTAINERS if at_once else _ALL_CONTAINERS} lists, dicts and arrays")
+        return container
+
+    def _dict(self, pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
+        """Looks at the keys before they are hashed: those of msgpack's timestamps can be made to collide."""
+        for key, _ in pairs:
+            if type(key) is not str and type(key) is not int:
+                raise WireError("a dict whose keys are neither str nor int")
+        return dict(pairs) if len(pairs) <= _SLICE else self._large_dict(pairs)
+
+    def _large_dict(self, pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
+        """Builds a dict with an eye on the clock.
+
+        Integers are their own hashes, so whoever chooses them can have each new key pass all others, and many
+        thousands would take minutes in one go.  No rule for keys is as tight as the time that they take: only a
+        slice is put in at once, and between two the watchdog has its turn.
+        """
+        found: dict[Any, Any] = {}
+        for start in range(0, len(pairs), _SLICE):
+            began = time.thread_time()
+            found.update(pairs[start : start + _SLICE])
+            self._hashing_seconds -= max(0.0, time.thread_time() - began - _SLICE * _PAIR_SECONDS)
+            if self._hashing_seconds < 0:
+                raise WireError("dicts whose keys collide")
+        return found
+
+
+def _unpacked(body: bytes | memoryview, how: dict[str, Any]) -> Any:
+    try:
+        return msgpack.unpackb(body, **how)
     except WireError:
         raise
     except MemoryError:
@@ -72,56 +151,33 @@ def unpack(body: bytes | memoryview, *, trusted: bool = False) -> Any:
         raise WireError("what is not plain data") from None
 
 
-def _limits() -> dict[str, Any]:
-    counter = _Counter()
-    return {
-        "max_array_len": MAX_ITEMS,
-        "max_map_len": MAX_ITEMS,
-        "list_hook": counter.count,
-        "object_pairs_hook": lambda pairs: _dict(counter.count(pairs)),
-        "ext_hook": lambda code, data: counter.count(_extension(code, data)),
-    }
-
-
-class _Counter:
-    """Refuses a body that is mostly empty lists, dicts and arrays: a few bytes each there, 64 and more here."""
-
-    def __init__(self) -> None:
-        self._left = MAX_CONTAINERS
-
-    def count(self, container: Any) -> Any:
-        self._left -= 1
-        if self._left < 0:
-            raise WireError(f"more than {MAX_CONTAINERS} lists, dicts and arrays")
-        return container
-
-
-def _dict(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
-    """Looks at the keys before they are hashed: those of msgpack's timestamps can be made to collide."""
-    for key, _ in pairs:
-        if type(key) is not str and type(key) is not int:
-            raise WireError("a dict whose keys are neither str nor int")
-    return dict(pairs)
-
-
 def check(value: Any) -> None:
-    """Refuses what msgpack knows and the contract does not: bytes, timestamps, NaN, huge integers.
+    """Refuses what msgpack knows and the contract does not: bytes, timestamps, NaN, huge integers, deep nesting.
 
     Raises:
         WireError: naming the first offence.
     """
-    todo = [value]
-    while todo:
-        item = todo.pop()
+    level, depth = [value], 0
+    while level:
+        if depth > MAX_DEPTH:
+            raise WireError(f"lists and dicts nested more than {MAX_DEPTH} deep")
+        level, depth = _below(level), depth + 1
+
+
+def _below(level: list[Any]) -> list[Any]:
+    """Returns what a level of lists and dicts holds, once it is checked itself."""
+    below: list[Any] = []
+    for item in level:
         kind = type(item)
         if kind is list:
-            todo.extend(item)
+            below.extend(item)
         elif kind is dict:
             if any(type(key) is not str and not _is_int64(key) for key in item):
                 raise WireError("a dict whose keys are neither str nor int")
-            todo.extend(item.values())
+            below.extend(item.values())
         elif not _is_scalar(item) and not is_finite_array(item):
             raise WireError(f"a value that is not plain data, of type {kind.__name__}")
+    return below
 
 
 def _is_scalar(item: Any) -> bool:

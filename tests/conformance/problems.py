@@ -109,6 +109,43 @@ def arrivals(random):
 '''
 """Jobs arrive one after the other: an online problem."""
 
+PACK = '''\
+import random
+
+from evolve import Call, InvalidDecision, Problem
+
+
+class Pack(Problem):
+    """Write `pack(sizes)`: the bin of each item, as a list of numbers from 0. A bin holds 10; use few `bins`."""
+
+    objective, direction = "bins", "minimize"
+    reference = """
+        def pack(sizes):
+            free, bins = [10] * len(sizes), []
+            for size in sizes:
+                bins.append(next(i for i, left in enumerate(free) if left >= size))
+                free[bins[-1]] -= size
+            return bins
+        """
+
+    def cases(self, split):
+        return [random.Random(seed).choices(range(1, 8), k=40) for seed in split.seeds(20)]
+
+    def simulate(self, sizes):
+        bins = yield Call("pack", sizes, returns=list[int])
+        if len(bins) != len(sizes) or not all(0 <= bin < len(sizes) for bin in bins):
+            raise InvalidDecision("every item goes into a bin from 0 on")
+        if any(sum(size for size, at in zip(sizes, bins, strict=True) if at == bin) > 10 for bin in bins):
+            raise InvalidDecision("a bin holds 10")
+        return {"bins": len(set(bins))}
+'''
+"""A plan problem whose rules are about sums, and that has no bound."""
+
+CAPACITY = """\
+        if any(sum(size for size, at in zip(sizes, bins, strict=True) if at == bin) > 10 for bin in bins):
+            raise InvalidDecision("a bin holds 10")
+"""
+
 UNCHECKED = """\
             if job not in waiting:
                 raise InvalidDecision(f"at {now}: job {job} is not waiting")

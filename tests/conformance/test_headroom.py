@@ -3,7 +3,7 @@
 import pytest
 from conformance.problems import NO_BOUND, PLAN, QUEUE, SMITH
 
-from evolve.conformance import headroom
+from evolve.conformance import basics, headroom
 from evolve.conformance.finding import Finding, Status
 from evolve.conformance.hard import check_hard_cases, failing
 from evolve.types import Verdict
@@ -20,7 +20,6 @@ def test_honest_headroom_is_told(subject):
     (finding,) = headroom.check_headroom(subject(PLAN))
     assert finding == Finding(
         Status.OK,
-        "headroom",
         "reference closes 0.0% of the gap from reference to bound; the bound is 1.144 times better",
     )
 
@@ -56,25 +55,28 @@ def test_a_baseline_that_fails_is_to_be_mended(subject):
     ],
 )
 def test_feedback_is_short_and_never_fails(subject, body, status, said):
-    (finding,) = headroom.check_feedback(subject(PLAN, ("f\"delay {metrics['delay']:.1f}\"", body)))
+    (finding,) = basics.check_feedback(subject(PLAN, ("f\"delay {metrics['delay']:.1f}\"", body)))
     assert finding.status is status
     assert said in finding.found
 
 
 def test_a_slow_evaluation_is_to_be_looked_at(subject):
     slow = subject(PLAN)
-    assert headroom.check_time(slow)[0].status is Status.OK
+    assert basics.check_time(slow)[0].status is Status.OK
     times = iter([0.0, 11.0])
     object.__setattr__(slow, "clock", lambda: next(times))
-    (finding,) = headroom.check_time(slow)
+    (finding,) = basics.check_time(slow)
     assert finding.status is Status.LOOK
     assert "up to 11.00 s (reference)" in finding.found
 
 
 def test_a_docstring_that_names_no_function_is_no_prompt(subject):
-    (finding,) = headroom.check_text(subject(PLAN, ("Write `order(jobs)`: the order", "The order")))
+    (finding,) = basics.check_text(subject(PLAN, ("Write `order(jobs)`: the order", "The order")))
     assert finding.status is Status.OK  # the word is there
-    (finding,) = headroom.check_text(subject(QUEUE, ("Write `serve(waiting, now)`: which", "Which")))
+    (finding,) = basics.check_text(subject(PLAN, ("`delay` is", "This is")))
+    assert finding.status is Status.LOOK
+    assert "but not 'delay', which counts" in finding.found
+    (finding,) = basics.check_text(subject(QUEUE, ("Write `serve(waiting, now)`: which", "Which")))
     assert finding.status is Status.FIX
 
 
@@ -97,4 +99,4 @@ def test_the_failing_policy_fails_where_it_should_and_nowhere_else(subject, made
 
 def test_a_finding_that_must_be_mended_says_how():
     with pytest.raises(ValueError, match="says how"):
-        Finding(Status.FIX, "splits", "wrong")
+        Finding(Status.FIX, "wrong")

@@ -1,9 +1,11 @@
 """A policy that can see the future is found by comparing cases with the same past."""
 
+import pytest
 from conformance.problems import PLAN, QUEUE
 
 from evolve.conformance.finding import Status
 from evolve.conformance.lookahead import check_lookahead
+from evolve.problem import ProblemError
 
 
 def test_an_honest_online_problem_shows_only_the_past(subject):
@@ -49,7 +51,28 @@ def test_an_online_problem_without_twins_is_said_to_be_unchecked(subject):
 def test_a_plan_problem_has_no_future(subject):
     (finding,) = check_lookahead(subject(PLAN))
     assert finding.status is Status.OK
-    assert "asks once a case" in finding.found
+    assert "asks once a case; whether its argument shows what is decided only later was not checked" in finding.found
+
+
+def test_the_twin_of_a_problem_that_asks_once_is_asked_for_and_played(subject):
+    """The argument of its only call holds what is decided by the last job, which the twin has otherwise."""
+    other = "Twin([[*case[0][:-1], [1, 99]]], lambda call: True)"
+    twin = ("    def feedback(", f"    def twin(self, case, random):\n        return {other}\n\n    def feedback(")
+    (finding,) = check_lookahead(subject(PLAN, twin, ("Limits, Problem", "Limits, Problem, Twin")))
+    assert finding.status is Status.FIX
+    assert "argument 1 of call 1 (`order`) already differs" in finding.found
+
+
+def test_a_moment_that_cannot_be_told_is_an_error_of_the_twin_and_says_where(subject):
+    broken = ("lambda call: call.arguments[1] < moment", "lambda call: call.arguments[7] < moment")
+    with pytest.raises(ProblemError, match=r"`Twin.before` failed: IndexError: .* \(problem.py, line "):
+        check_lookahead(subject(QUEUE, broken))
+
+
+def test_a_twin_with_another_past_is_told_that_it_may_be_at_fault_itself(subject):
+    (finding,) = check_lookahead(subject(QUEUE, ("length if time < moment else", "length + 1 if time < moment else")))
+    assert finding.status is Status.FIX
+    assert "or mend `twin`: it must equal the case up to that moment" in finding.todo
 
 
 def test_twins_that_are_no_twins_are_said_to_show_nothing(subject):

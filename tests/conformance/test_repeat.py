@@ -2,11 +2,8 @@
 
 from conformance.problems import PLAN, QUEUE, SMITH
 
-from evolve.conformance.finding import Status
-from evolve.conformance.repeat import check_judging, check_simulator
-from evolve.sandbox import Sandbox
-
-STARTS = ("        now, delay, waiting", "        START\n        now, delay, waiting")
+from evolve.conformance.finding import Status, fine
+from evolve.conformance.repeat import check_order, check_process, check_simulator
 
 
 def simulated(subject, start, *more):
@@ -29,6 +26,13 @@ def test_random_numbers_without_a_seed_are_found(subject):
     assert "draw random numbers only from a generator" in finding.todo
 
 
+def test_a_clock_in_the_simulator_is_found_and_named(subject):
+    clock = "import time; noise = time.monotonic_ns()"
+    finding = simulated(subject, clock, ('{"delay": delay', '{"delay": noise + delay'))
+    assert finding.status is Status.FIX
+    assert "look at no clock" in finding.todo
+
+
 def test_state_on_the_problem_object_is_found_and_named(subject):
     kept = "self.played = getattr(self, 'played', 0) + 1"
     finding = simulated(subject, kept, ('{"delay": delay', '{"delay": self.played + delay'))
@@ -40,9 +44,7 @@ def test_state_in_module_globals_is_found(subject):
     kept = "random.played = getattr(random, 'played', 0) + 1"
     finding = simulated(subject, kept, ('{"delay": delay', '{"delay": random.played + delay'))
     assert finding.status is Status.FIX
-    assert "keep nothing in module globals" in finding.todo.replace("\n", " ").replace(
-        "and keep nothing", "keep nothing"
-    )
+    assert "keep nothing in module globals" in finding.todo
 
 
 def test_other_questions_are_another_result_too(subject):
@@ -66,9 +68,9 @@ def test_a_case_that_is_changed_without_effect_is_to_be_looked_at(subject):
 
 
 def test_honest_baselines_reach_the_same_alone_and_elsewhere(subject):
-    with Sandbox() as other:
-        findings = check_judging(subject(PLAN, seeds=[("smith", SMITH)]), other)
-    assert [finding.status for finding in findings] == [Status.OK, Status.OK]
+    honest = subject(PLAN, seeds=[("smith", SMITH)])
+    for check, how in ((check_order, "with each case alone, last case first"), (check_process, "in another sandbox")):
+        assert check(honest) == [fine(f"2 baselines reached the same metrics {how}")]
 
 
 def test_a_baseline_that_remembers_earlier_cases_is_found(subject):
@@ -76,12 +78,9 @@ def test_a_baseline_that_remembers_earlier_cases_is_found(subject):
         "import math\n\ndef order(jobs):\n    math.seen = getattr(math, 'seen', 0) + 1\n"
         "    return list(range(len(jobs)))[:: 1 if math.seen == 1 else -1]\n"
     )
-    with Sandbox() as other:
-        findings = check_judging(subject(PLAN, seeds=[("remembers", remembers)]), other)
-    (finding,) = findings
+    (finding,) = check_order(subject(PLAN, seeds=[("remembers", remembers)]))
     assert finding.status is Status.FIX
-    assert finding.check == "order of cases"
-    assert finding.found.startswith("remembers did not reach the same when cases are judged alone: delay ")
+    assert finding.found.startswith("remembers did not reach the same with each case alone, last case first: delay ")
 
 
 def test_a_baseline_that_throws_dice_is_found(subject):
@@ -89,10 +88,9 @@ def test_a_baseline_that_throws_dice_is_found(subject):
         "import random\n\ndef order(jobs):\n"
         "    return random.Random(id(jobs)).sample(range(len(jobs)), len(jobs))  # where memory happens to be\n"
     )
-    with Sandbox() as other:
-        (finding,) = check_judging(subject(PLAN, seeds=[("dice", dice)]), other)
+    (finding,) = check_process(subject(PLAN, seeds=[("dice", dice)]))
     assert finding.status is Status.FIX
-    assert finding.found.startswith("dice did not reach the same again in another sandbox")
+    assert finding.found.startswith("dice did not reach the same in another sandbox")
 
 
 def test_a_simulator_that_keeps_state_between_cases_is_found_by_judging_them_alone(subject):
@@ -100,6 +98,5 @@ def test_a_simulator_that_keeps_state_between_cases_is_found_by_judging_them_alo
         "        now, delay, waiting",
         "        random.played = getattr(random, 'played', 0) + 1\n        now, delay, waiting",
     )
-    with Sandbox() as other:
-        (finding,) = check_judging(subject(QUEUE, kept, ('{"delay": delay', '{"delay": random.played + delay')), other)
+    (finding,) = check_order(subject(QUEUE, kept, ('{"delay": delay', '{"delay": random.played + delay')))
     assert finding.status is Status.FIX

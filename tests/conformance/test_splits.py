@@ -3,7 +3,7 @@
 from random import Random
 
 import pytest
-from conformance.problems import PLAN, QUEUE
+from conformance.problems import NO_BOUND, PLAN, QUEUE
 
 from evolve.conformance.finding import Status
 from evolve.conformance.fingerprint import fingerprint
@@ -24,7 +24,7 @@ def test_honest_splits_pass(subject, source):
 def test_splits_that_share_cases_are_found(subject):
     (said, *more) = fixes(subject(QUEUE, ("in split.seeds(20)]", "in range(20)]")))
     assert said == "train and validation share 20 of 20 cases, such as train 0"
-    assert more[-1] == "two secrets share 20 of 20 cases of the sealed split"
+    assert more[-1] == "two secrets share 20 of 20 cases, such as test 0"
 
 
 def test_cases_are_compared_without_the_names_that_they_carry(subject):
@@ -43,6 +43,23 @@ def test_one_case_that_is_equal_by_chance_is_for_a_person_to_look_at(subject):
     findings = check_splits(subject(QUEUE, trivial))
     assert [finding.status for finding in findings] == [Status.LOOK] * 4
     assert "share 1 of 20 cases" in findings[0].found
+
+
+def test_cases_that_are_equal_where_nothing_can_be_gained_are_counted_and_fine(subject):
+    alone = ("in split.seeds(20)]", "in split.seeds(19)] + [[[[1, 1]]]]")
+    (finding,) = check_splits(subject(PLAN, alone))
+    assert finding.status is Status.OK
+    assert "train and validation share 1 of 20 cases, on which there is nothing to gain" in finding.found
+    baselines = [("backwards", "def order(jobs):\n    return list(range(len(jobs)))[::-1]\n")]
+    (finding,) = check_splits(subject(PLAN, alone, NO_BOUND, seeds=baselines))
+    assert finding.status is Status.OK
+
+
+def test_cases_that_are_equal_and_tell_baselines_apart_are_for_a_person_to_look_at(subject):
+    baselines = [("as_they_come", "def order(jobs):\n    return list(range(len(jobs)))\n")]
+    telling = ("in split.seeds(20)]", "in split.seeds(19)] + [[[[9, 1], [1, 9]]]]")
+    found = check_splits(subject(PLAN, telling, NO_BOUND, seeds=baselines))
+    assert [finding.status for finding in found] == [Status.LOOK] * 4
 
 
 def test_sealed_cases_that_do_not_follow_the_secret_are_found(subject):

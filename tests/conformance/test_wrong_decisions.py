@@ -1,7 +1,7 @@
 """What a problem forgets to refuse is found, and what it rightly accepts is not held against it."""
 
 from conformance import problems
-from conformance.problems import CHECKED, NO_BOUND, ONLY_KNOWN_JOBS, PLAN, QUEUE, SMITH, UNCHECKED
+from conformance.problems import CAPACITY, CHECKED, NO_BOUND, ONLY_KNOWN_JOBS, PACK, PLAN, QUEUE, SMITH, UNCHECKED
 
 from evolve.conformance.decisions import check_wrong_decisions
 from evolve.conformance.finding import Status
@@ -57,7 +57,43 @@ def test_a_plan_that_may_be_incomplete_is_no_cheat(subject):
     """Where baselines themselves leave jobs out, how many are left out is theirs to decide."""
     lazy = "def order(jobs):\n    return [job for job in range(len(jobs)) if jobs[job][1] > 30]\n"
     fixes = found(subject(PLAN, (CHECKED, ONLY_KNOWN_JOBS), NO_BOUND, seeds=(("lazy", lazy),)), Status.FIX)
-    assert fixes == []
+    assert not any(said.startswith("a wrong decision is accepted") for said, _ in fixes)
+
+
+def test_a_capacity_that_is_never_checked_is_found_without_a_bound(subject):
+    ((said, todo),) = found(subject(PACK, (CAPACITY, "")), Status.FIX)
+    assert said.startswith("accepted and far better than every baseline: its first element in place of all, at call 1")
+    assert " times as good as the best baseline" in said
+    assert "let a baseline decide like that" in todo
+
+
+def test_an_honest_problem_with_a_capacity_has_nothing_to_fix_and_nothing_that_tempts(subject):
+    (counts,) = check_wrong_decisions(subject(PACK))
+    assert counts.status is Status.OK
+    assert counts.found.endswith(
+        "without a bound, what is too good can only be told by comparing it with the baselines"
+    )
+
+
+def test_what_is_a_little_too_good_is_for_a_person_to_look_at(subject):
+    rent = ('{"bins": len(set(bins))}', '{"bins": 60 + len(set(bins))}')
+    bad = subject(PACK, (CAPACITY, ""), rent)
+    assert found(bad, Status.FIX) == []
+    assert [said for said, _ in found(bad, Status.LOOK) if said.startswith("accepted and better than every baseline: ")]
+
+
+def test_parts_that_are_put_together_are_found(subject):
+    groups = (
+        ("returns=list[int])", "returns=list[list[int]])\n        bins = numbered(sizes, bins)"),
+        (
+            "            return bins\n",
+            "            return [[i for i in range(len(bins)) if bins[i] == b] for b in {*bins}]\n",
+        ),
+    )
+    numbered = "def numbered(sizes, bins):\n    where = {i: at for at, held in enumerate(bins) for i in held}\n"
+    numbered += "    return [where.get(i, -1) for i in range(len(sizes))]\n\n\nclass Pack("
+    fixes = found(subject(PACK, (CAPACITY, ""), ("class Pack(", numbered), *groups), Status.FIX)
+    assert any("all its parts put into one" in said for said, _ in fixes)
 
 
 def test_what_is_accepted_without_gain_is_for_a_person_to_look_at(subject):

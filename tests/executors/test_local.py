@@ -126,6 +126,33 @@ def test_a_simulator_that_loops_in_c_with_the_reference_stops_the_run(tmp_path):
             future.result()
 
 
+CRASHING = [("if guess < 0:", "if guess == 7:\n            __import__('ctypes').string_at(0)\n        if guess < 0:")]
+
+
+def test_a_decision_that_crashes_the_simulators_code_in_c_is_invalid_and_the_worker_replaced(tmp_path):
+    problem = catalog.load(str(tiny.write(tmp_path, changes=CRASHING)))
+    with LocalExecutor(problem, 1) as executor:
+        seven, next_one = [executor.submit(Task(source)).result() for source in (SEVEN, tiny.REFERENCE)]
+    assert seven.verdict is Verdict.INVALID
+    assert seven.feedback == "the decision provoked a bug of the problem: its simulator crashed (SIGSEGV)"
+    assert next_one.score == 1.0
+
+
+@pytest.mark.parametrize("how", ["baseline", "killed"])
+def test_a_baseline_that_crashes_the_simulator_and_a_worker_that_is_killed_stop_the_run(tmp_path, how):
+    killing = ("__import__('ctypes').string_at(0)", "__import__('os').kill(__import__('os').getpid(), 9)")
+    changes = [(old, new.replace(*killing) if how == "killed" else new) for old, new in CRASHING]
+    problem = catalog.load(str(tiny.write(tmp_path, changes=changes)))
+    source = SEVEN
+    if how == "baseline":
+        folder = tmp_path / "seeds" / "tiny"
+        folder.mkdir(parents=True)
+        (folder / "seven.py").write_text(SEVEN)
+        source = next(baseline.source for baseline in problem.baselines() if baseline.name == "seven")
+    with LocalExecutor(problem, 1) as executor, pytest.raises(EvolveError, match="died over the same policy"):
+        executor.submit(Task(source)).result()
+
+
 def zygotes(worker):
     """Returns the processes below a worker."""
     found = children(worker)

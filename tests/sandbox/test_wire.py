@@ -252,3 +252,66 @@ def test_a_reply_of_nothing_but_tiny_arrays_is_refused():
     array = wire.pack(np.zeros((), dtype="int8"))[wire.HEADER.size :]
     with pytest.raises(wire.WireError, match="more than"):
         wire.unpack(b"\xdd" + struct.pack(">I", 500_000) + array * 500_000)
+
+
+def deep(depth: int) -> bytes:
+    return b"\x91" * depth + b"\x01"
+
+
+def test_decisions_nest_no_deeper_than_what_can_be_asked_with():
+    wire.check(wire.unpack(deep(wire.MAX_DEPTH)))
+    wire.check([[1, {"a": 2}]] * 1000)
+    with pytest.raises(wire.WireError, match="nested more than"):
+        wire.check(wire.unpack(deep(wire.MAX_DEPTH + 1)))
+
+
+def colliding(bits: int) -> list[int]:
+    """Returns integers that a table of 2**bits cells can barely hold, half of which pass most of the others."""
+    size = 1 << bits
+    first = [0]
+    while len(first) < size // 3:
+        first.append((5 * first[-1] + 1) % size)
+    cell = np.full(size, -1)
+    cell[first] = np.arange(len(first))
+    late, start = [], size
+    while sum(map(len, late)) < size // 3 - 2:
+        keys = np.arange(start, start := start + (1 << 20))
+        keys, at, rest = (part[cell[keys % size] >= 0] for part in (keys, keys % size, keys))
+        while rest.any():
+            rest = rest >> 5
+            at = (5 * at + rest + 1) % size
+            keys, at, rest = (part[cell[at] >= 0] for part in (keys, at, rest))
+        late.append(keys[cell[at] < len(first) // 4])
+    return first + np.concatenate(late)[: size // 3 - 2].tolist()
+
+
+def test_integers_that_collide_are_refused_before_they_take_long():
+    body = wire.pack([dict.fromkeys(colliding(13), 0), 0])[wire.HEADER.size :]
+    one, many = body[1:-1], 400
+    start = time.thread_time()
+    with pytest.raises(wire.WireError, match="keys collide"):
+        wire.unpack(b"\xdc" + struct.pack(">H", many) + one * many)
+    assert time.thread_time() - start < 4.0  # about 30 without
+
+
+def test_what_collides_adds_up_over_the_bodies_of_one_sender():
+    body = wire.pack(dict.fromkeys(colliding(13), 0))[wire.HEADER.size :]
+    reader = wire.Reader()
+    with pytest.raises(wire.WireError, match="keys collide"):
+        for _ in range(400):
+            reader.unpack(body)
+
+
+@pytest.mark.parametrize("step", [1, 4096, 2**43 + 1])
+def test_large_dicts_of_integers_without_malice_arrive_in_their_order(step):
+    keys = list(range(0, 100_000 * step, step))[::-1]
+    assert list(carried(dict.fromkeys(keys, 1))) == keys
+
+
+def test_empty_lists_add_up_over_the_bodies_of_one_sender(monkeypatch):
+    monkeypatch.setattr(wire, "_ALL_CONTAINERS", 5_000)
+    reader, body = wire.Reader(), wire.pack([[]] * 2_000)[wire.HEADER.size :]
+    for _ in range(2):
+        assert len(reader.unpack(body)) == 2_000
+    with pytest.raises(wire.WireError, match="more than 5000 lists"):
+        reader.unpack(body)

@@ -9,17 +9,16 @@ import enum
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from numbers import Real
 from typing import Any
 
 from evolve.cases import place
 from evolve.conformance.subject import Subject
 from evolve.decision import check
 from evolve.patience import Overdue, Patience, late
-from evolve.problem import CPU_SECONDS, Call, InvalidDecision, Problem, ProblemError, Simulation
+from evolve.problem import Call, InvalidDecision, Problem, ProblemError, Simulation
 from evolve.sandbox import PolicyFailure, WireError, wire
 from evolve.sandbox.failure import printable
-from evolve.wave import LARGEST, SMALLEST, objective
+from evolve.wave import metrics_fault, reason
 
 Decide = Callable[[int, Call], Any]
 """Returns the decision on a call, given its number, from 0."""
@@ -88,12 +87,13 @@ class _Played:
             call = _sent(patience, self._simulation, None)
             while self.calls < most_calls:
                 patience.at = None
-                decision = _checked(self._decide, self.calls, call)
+                decision = _decided(self._decide, self.calls, call)
                 self.calls += 1
                 patience.at = self.calls
                 call = _sent(patience, self._simulation, decision)
         except StopIteration as end:
-            return _finished(self._problem, self.calls, end.value)
+            said = metrics_fault(self._problem, end.value)
+            return Play(End.NO_METRICS if said else End.FINISHED, self.calls, {} if said else end.value, said)
         except _Ended as ended:
             return Play(ended.end, self.calls, said=ended.said)
         return Play(End.ENDLESS, self.calls, said=f"asks on and on, {self.calls:,} times already")
@@ -111,7 +111,7 @@ def _sent(patience: Patience[int], simulation: Simulation, decision: Any) -> Cal
     except StopIteration:
         raise
     except InvalidDecision as broken:
-        raise _Ended(End.REFUSED, printable(str(broken))) from None
+        raise _Ended(End.REFUSED, reason(broken)) from None
     except Exception as error:
         raise _Ended(End.BROKE, f"fails with {type(error).__name__} ({place(error)})") from error
     finally:
@@ -122,7 +122,7 @@ def _sent(patience: Patience[int], simulation: Simulation, decision: Any) -> Cal
     return call
 
 
-def _checked(decide: Decide, number: int, call: Call) -> Any:
+def _decided(decide: Decide, number: int, call: Call) -> Any:
     try:
         return check(decide(number, call), call.returns)
     except InvalidDecision as broken:
@@ -132,29 +132,9 @@ def _checked(decide: Decide, number: int, call: Call) -> Any:
     except WireError as error:
         raise _Ended(End.BROKE, f"asks `{call.name}` with {error}") from error
     except ProblemError as error:
-        raise _Ended(End.BROKE, f"asks for {error}") from error
+        raise _Ended(End.BROKE, f"asks for {printable(str(error))}") from error
     except Enough:
         raise _Ended(End.LEFT, "") from None
-
-
-def _finished(problem: Problem, calls: int, metrics: Any) -> Play:
-    name = problem.objective
-    measured_elsewhere = problem.timed and name == CPU_SECONDS
-    if not isinstance(metrics, Mapping) or (name not in metrics and not measured_elsewhere):
-        return Play(End.NO_METRICS, calls, said=f"returns no {name!r}")
-    strange = [key for key, value in metrics.items() if not (_finite(value))]
-    if strange:
-        return Play(End.NO_METRICS, calls, said=f"returns a {strange[0]!r} that is not a finite number")
-    if name in metrics and not SMALLEST <= objective(problem, metrics) <= LARGEST:
-        return Play(End.NO_METRICS, calls, said=f"returns {metrics[name]:g} as {name!r}, which is not positive")
-    return Play(End.FINISHED, calls, metrics)
-
-
-def _finite(value: Any) -> bool:
-    try:
-        return isinstance(value, Real) and math.isfinite(value)
-    except OverflowError:  # an integer beyond all floats
-        return False
 
 
 def seen(call: Call) -> Sequence[Any]:
@@ -179,6 +159,10 @@ class Step:
     def arguments(self) -> Sequence[Any]:
         """Returns the arguments of the call as the policy saw them."""
         return _unpacked(self.question)
+
+    def call(self) -> Call:
+        """Returns the call with these arguments."""
+        return Call(self.name, *self.arguments(), returns=self.returns)
 
 
 @dataclass(frozen=True, slots=True)
