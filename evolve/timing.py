@@ -13,12 +13,15 @@ What makes the ratio of two times honest:
   same questions.  Which ones they are depends on what was decided, so they are kept on the way to the child
   and asked again.  For each transcript of questions the median of the last few such children counts; at
   every use one more is run, so that it follows the machine.
+- *What could be saved of it by forging* is measured too: a policy may answer with a loop of its own that unpacks
+  nothing.  A case counts for at least ``FORGERS`` times that, for policy and reference alike, so forging gains
+  at most a quarter.
 - What is left counts for at least ``RESOLUTION_SECONDS``, about the noise of all this.  A policy that
   used less than half of what one that does nothing ever did has tampered with the host: FORBIDDEN.
 
 What remains: a child may leave caches cold, or a core slow, for the next; within one or two milliseconds,
-and taken in turns.  A policy may save some of the host's share by unpacking less than it is sent.  So cases
-should keep the reference busy for some ten milliseconds or more, and questions should be small beside that.
+and taken in turns.  So cases should keep the reference busy for some ten milliseconds or more, and asking should
+cost little beside that: where it does not, ratios are near 1 whatever the policy gains, and the log says so.
 """
 
 import hashlib

@@ -142,7 +142,13 @@ def read_all(source: str) -> None:
         assert seconds < SECONDS, f"way {number} took {seconds:.1f} s"
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+SLOW = ("semicolons", "an f-string of many parts", "comparisons", "alternatives", "decorators", "names", "functions")
+"""What takes seconds to read; the others are of every kind as well."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.soak) if name in SLOW else name for name in HOSTILE]
+)
 def test_a_source_that_is_made_to_harm_its_reader_does_not(name):
     done = subprocess.run(
         [sys.executable, __file__, name],

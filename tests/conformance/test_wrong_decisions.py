@@ -1,6 +1,7 @@
 """What a problem forgets to refuse is found, and what it rightly accepts is not held against it."""
 
-from conformance import problems
+import problems
+from conformance import pytest
 from conformance.problems import CAPACITY, CHECKED, NO_BOUND, ONLY_KNOWN_JOBS, PACK, PLAN, QUEUE, SMITH, UNCHECKED
 
 from evolve.conformance.decisions import check_wrong_decisions
@@ -24,6 +25,7 @@ def test_an_honest_online_problem_has_nothing_to_fix(subject):
     assert found(subject(QUEUE), Status.FIX) == []
 
 
+@pytest.mark.soak
 def test_an_honest_problem_that_asks_for_several_plans_has_nothing_to_fix(subject):
     assert found(subject(PLAN, ("rounds = 1", "rounds = 3"), NO_BOUND), Status.FIX) == []
 
@@ -114,6 +116,7 @@ def test_an_unknown_id_that_is_quietly_taken_for_another_is_seen(subject):
     assert [said.partition(": ")[2][:26] for said in said] == ["-1 in place of one number,"]
 
 
+@pytest.mark.soak
 def test_an_unknown_id_that_the_docstring_speaks_of_is_legal(subject):
     silent = (UNCHECKED, "            job = job if job in waiting else min(waiting)\n")
     documented = ("Return an id.", "Return an id, or -1 for the first, 2**62 for any and -2**63 for none.")

@@ -482,9 +482,9 @@ def test_what_a_policy_draws_depends_on_its_case_alone(sandbox, another_sandbox,
         assert len({draw for row in together for draw in row}) == 9
 
 
-def test_a_thousand_broken_children_leave_nothing_behind(sandbox):
+def test_hundreds_of_broken_children_leave_nothing_behind(sandbox):
     slow = (Verdict.TIMED_OUT, Verdict.OUT_OF_MEMORY)
-    count_growth(sandbox, [source for source, verdict, _ in FAILURES.values() if verdict not in slow], 1000)
+    count_growth(sandbox, [source for source, verdict, _ in FAILURES.values() if verdict not in slow], 300)
 
 
 @pytest.mark.soak
