@@ -1,5 +1,7 @@
 """Timing policies: what it says of honest ones, and what attacks on it gain."""
 
+import contextlib
+import functools
 import statistics
 from typing import Any
 
@@ -63,15 +65,30 @@ def speed(judge: Judge, policy: str) -> float:
     return statistics.median(result.ratio for result in results(judge, policy))
 
 
+def on_a_busy_machine(test):
+    """Tries a measurement up to three times: others may take the core, and what is forged is forged every time."""
+
+    @functools.wraps(test)
+    def tried(*arguments, **fixtures):
+        for _ in range(2):
+            with contextlib.suppress(AssertionError):
+                return test(*arguments, **fixtures)
+        return test(*arguments, **fixtures)
+
+    return tried
+
+
 @pytest.fixture(scope="module")
 def judge(sandbox) -> Judge:
     return judge_of(sandbox, Sum())
 
 
+@on_a_busy_machine
 def test_the_reference_is_as_fast_as_itself(judge):
     assert 0.75 < speed(judge, REFERENCE) < 1.33
 
 
+@on_a_busy_machine
 def test_twice_the_work_takes_twice_as_long(judge):
     ratios = [result.ratio for _ in range(3) for result in results(judge, source(rounds=2))]
     low, median, high = statistics.quantiles(ratios, n=4)
@@ -79,6 +96,8 @@ def test_twice_the_work_takes_twice_as_long(judge):
     assert high / low < 2, ratios
 
 
+@pytest.mark.soak  # absolute figures, for a machine that has nothing else to do
+@on_a_busy_machine
 def test_a_metric_is_the_time_in_seconds_less_what_the_host_takes(judge):
     times = [result.metrics["cpu_seconds"] for result in results(judge, REFERENCE)]
     assert all(timing.RESOLUTION_SECONDS <= seconds < 0.2 for seconds in times)
@@ -86,6 +105,8 @@ def test_a_metric_is_the_time_in_seconds_less_what_the_host_takes(judge):
     assert statistics.median(result.metrics["cpu_seconds"] for result in idle) < statistics.median(times) / 3
 
 
+@pytest.mark.soak  # absolute figures, for a machine that has nothing else to do
+@on_a_busy_machine
 def test_what_the_host_takes_does_not_count_however_often_a_policy_is_asked(sandbox):
     class Many(Sum):
         """Write `add`."""
@@ -116,6 +137,7 @@ for module in (random._os, sys.modules.get("resource"), sys.modules.get("posix")
 """
 
 
+@on_a_busy_machine
 def test_patching_every_clock_gains_nothing(judge):
     assert speed(judge, source(head=PATCHED)) < 1.35
 
@@ -126,6 +148,7 @@ known = vars(random._os.sys).setdefault("known", {})
 """
 
 
+@on_a_busy_machine
 def test_what_was_computed_for_one_case_is_gone_on_the_next(sandbox):
     judge = judge_of(sandbox, Sum(), [5] * 6)
     memo = "if case in known: return known[case]\n    known[case] = case"
@@ -151,6 +174,7 @@ def early(case):
 """
 
 
+@on_a_busy_machine
 def test_computing_after_an_answer_was_written_counts_all_the_same(sandbox):
     class Twice(Sum):
         """Write `add`."""
@@ -192,6 +216,8 @@ wire.msgpack = Lazy
 """
 
 
+@pytest.mark.soak  # absolute figures, for a machine that has nothing else to do
+@on_a_busy_machine
 def test_a_host_that_was_made_to_do_less_than_one_that_does_nothing_is_found_out(sandbox):
     class Long(Sum):
         """Write `add`."""
@@ -209,6 +235,7 @@ def test_a_host_that_was_made_to_do_less_than_one_that_does_nothing_is_found_out
     assert "less CPU than a policy that does nothing" in evaluation.feedback
 
 
+@on_a_busy_machine
 def test_the_time_of_one_case_does_not_depend_on_the_others(sandbox):
     alone, among = judge_of(sandbox, Sum(), [3]), judge_of(sandbox, Sum(), [1, 2, 3, 4])
     grows = source(head=MEMO, body="work(case, len(known)); known[case] = 1")
@@ -225,6 +252,7 @@ def test_a_confirmation_compares_decisions_and_not_times(judge):
     assert evaluation.confirmed
 
 
+@on_a_busy_machine
 def test_a_policy_that_decides_otherwise_the_second_time_is_still_found_out(sandbox):
     class Free(Sum):
         """Write `add`."""
@@ -347,11 +375,13 @@ def step(state):
 """Does the reference's work, answers from a loop of its own and unpacks nothing."""
 
 
+@on_a_busy_machine
 def test_answering_from_a_loop_of_ones_own_gains_nothing(sandbox):
     judge = judge_of(sandbox, Steps(), [1, 2, 3, 4, 5])
     assert speed(judge, FORGED) < 1.3
 
 
+@on_a_busy_machine
 def test_a_case_counts_for_some_times_what_such_a_loop_saves(sandbox, monkeypatch, caplog):
     share = Share(median=0.004, least=0.003, savable=0.1)
     monkeypatch.setattr(Shares, "of", lambda *asked: share)
@@ -361,6 +391,8 @@ def test_a_case_counts_for_some_times_what_such_a_loop_saves(sandbox, monkeypatc
     assert "cannot be told apart" in caplog.text
 
 
+@pytest.mark.soak  # absolute figures, for a machine that has nothing else to do
+@on_a_busy_machine
 def test_a_loop_of_ones_own_saves_what_is_taken_for_each_question_and_nothing_for_none(sandbox):
     driver = Driver(CaseSet(Sum(), "train", [1]), sandbox, Sum.limits)
     frame = wire.pack([(0, "step", (list(range(300)),))])[wire.HEADER.size :]

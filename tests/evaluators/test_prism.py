@@ -391,6 +391,7 @@ def test_a_search_has_room_between_the_best_baseline_and_the_bound_and_the_greed
     assert min(logs.values()) > math.log(1.02)
 
 
+@pytest.mark.soak  # it measures CPU, and a busy machine computes slowly
 def test_baselines_stay_far_from_the_limits_in_the_sandbox(sandbox):
     problem = catalog.load("prism")
     judge = Judge(split_cases(problem, "train"), sandbox)
