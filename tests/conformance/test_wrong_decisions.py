@@ -1,7 +1,7 @@
 """What a problem forgets to refuse is found, and what it rightly accepts is not held against it."""
 
-import problems
-from conformance import pytest
+import pytest
+from conformance import problems
 from conformance.problems import CAPACITY, CHECKED, NO_BOUND, ONLY_KNOWN_JOBS, PACK, PLAN, QUEUE, SMITH, UNCHECKED
 
 from evolve.conformance.decisions import check_wrong_decisions
