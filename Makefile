@@ -17,7 +17,7 @@ demo: $(READY)
 	@$(BIN)/evolve verify $(RUN)
 
 test: $(READY)
-	$(BIN)/python -m pytest -m "not soak" $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not soak" $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -20,7 +20,7 @@ from evolve.problem import CPU_SECONDS
 from evolve.sandbox import Sandbox
 from evolve.statistics import geometric_mean, ratio
 from evolve.timing import Timer, unfinished
-from evolve.types import CaseResult, Evaluation, Layer, Verdict
+from evolve.types import CaseResult, Evaluation, Layer, Limits, Verdict
 from evolve.wave import Measurement, Running, objective
 
 _log = logging.getLogger(__name__)
@@ -32,11 +32,12 @@ class Judge:
     """Judges policies on one set of cases, each relative to the reference.
 
     Only in the main thread of a process is it safe from simulators that never come back (see ``patience``).
+    ``limits`` are those of one pass, by default what the problem allows on such cases.
     """
 
-    def __init__(self, cases: CaseSet, sandbox: Sandbox) -> None:
+    def __init__(self, cases: CaseSet, sandbox: Sandbox, limits: Limits | None = None) -> None:
         self._cases, self._problem = cases, cases.problem
-        limits = self._problem.limits.over(len(cases), proving=cases.name in ("validation", "test"))
+        limits = limits or self._problem.limits.over(len(cases), proving=cases.name in ("validation", "test"))
         self._driver = Driver(cases, sandbox, limits)
         self._layers = tuple(layer for layer in Layer if layer in sandbox.layers)
         self._timer: Timer | None = None

@@ -3,6 +3,8 @@
 import ast
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from evolve.types import EvolveError
 
@@ -27,16 +29,8 @@ def parse(source: str) -> ast.Module:
         raise SourceError(f"a policy may have {MOST_CHARACTERS:,} characters; this one has {len(source):,}")
     if _has_endless_name(source):
         raise SourceError(f"a name of more than {_MOST_PARTS} parts")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a policy's `"\d"` is no concern of ours
-            return ast.parse(source)
-    except SyntaxError as broken:
-        raise SourceError(f"line {broken.lineno or 1}: {broken.msg}") from None
-    except (ValueError, OverflowError) as broken:
-        raise SourceError(f"not source text: {broken}") from None
-    except (RecursionError, MemoryError):
-        raise SourceError("too deeply nested to be parsed") from None
+    with _refusing("parsed"):
+        return ast.parse(source)
 
 
 def _has_endless_name(source: str) -> bool:
@@ -65,17 +59,24 @@ def insist_on_compiling(tree: ast.Module, source: str) -> None:
     Raises:
         SourceError: it does not compile.
     """
-    try:
+    with _refusing("compiled"):
         whole = _Flat().visit(tree) if "finally" in source else tree
+        compile(whole, "<policy>", "exec", dont_inherit=True)
+
+
+@contextmanager
+def _refusing(what: str) -> Iterator[None]:
+    """Turns all that Python says against a source into a SourceError."""
+    try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            compile(whole, "<policy>", "exec", dont_inherit=True)
+            warnings.simplefilter("ignore")  # a policy's `"\d"` is no concern of ours
+            yield
     except SyntaxError as broken:
         raise SourceError(f"line {broken.lineno or 1}: {broken.msg}") from None
     except (ValueError, OverflowError) as broken:
         raise SourceError(f"not source text: {broken}") from None
     except (RecursionError, MemoryError):
-        raise SourceError("too deeply nested to be compiled") from None
+        raise SourceError(f"too deeply nested to be {what}") from None
 
 
 def insist_on_shallow(tree: ast.Module) -> None:

@@ -410,6 +410,7 @@ def paid(server):
     return (read * 10 + len(server.requests) * 300 / 4 * 20) / 1e6  # no answer here is longer than 300 characters
 
 
+@pytest.mark.alone
 def test_dollars_are_not_exceeded_with_sixteen_calls_under_way(evolve, guessing):
     with LlmServer(lambda body, n: Answer(good(body, n).text, delay_seconds=0.15)) as server:
         done = evolve(*command(server.url, *PRICED, "--dollars", 0.7, "--concurrency", 16, evaluations=None))
@@ -827,7 +828,7 @@ def test_ctrl_c_ends_a_run_at_once_with_calls_under_way_and_says_how_to_go_on(fo
 
 def test_ctrl_c_ends_a_wait_for_a_provider_at_once_and_what_was_never_answered_costs_nothing(forking, home):
     forking_log, url = home / "log", nobody_there()
-    process = forking.start(home, *command(url, *PRICED, "--dollars", 2, evaluations=20))
+    process = forking.start(home, *command(url, *PRICED, "--dollars", 2, "--concurrency", 1, evaluations=20))
     until(lambda: forking_log.exists() and "trying again in" in forking_log.read_text())
     os.kill(process, signal.SIGINT)
     interrupted = time.monotonic()
@@ -908,6 +909,7 @@ def test_a_model_by_its_name_costs_what_the_list_of_prices_says(evolve, near, mo
 # Speed
 
 
+@pytest.mark.alone
 def test_sixteen_calls_at_a_time_are_kept_under_way(evolve, near):
     latency, calls, times = 0.4, 64, []
 

@@ -16,6 +16,7 @@ from evolve.sandbox import Sandbox, SandboxError, wire
 from evolve.share import Share, Shares
 from evolve.types import CaseResult, Limits, Verdict
 
+pytestmark = pytest.mark.alone
 COUNTS = [1, 2, 3, 4, 5, 6]
 
 

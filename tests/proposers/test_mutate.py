@@ -171,6 +171,7 @@ def test_carriage_returns_and_form_feeds_do_not_shift_an_edit():
         assert proposal.source.startswith("def choose(x):\r\n")
 
 
+@pytest.mark.alone
 def test_a_mutant_takes_at_most_a_few_milliseconds():
     mutate, archive = told(*POLICIES)
     start = time.process_time()

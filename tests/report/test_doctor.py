@@ -42,7 +42,7 @@ def test_a_second_wall_that_is_missing_comes_with_the_way_to_get_it():
     assert "the sandbox stands: what is missing above is a second wall" in text
 
 
-@pytest.mark.parametrize("layer", MINIMUM)
+@pytest.mark.parametrize("layer", sorted(MINIMUM))
 def test_a_wall_of_the_minimum_that_is_missing_cannot_be_overlooked(layer):
     text = describe(health(False, STOPPED, missing=[layer]))
     assert f"MISSING  {layer}" in text

@@ -16,6 +16,8 @@ import subprocess
 import sys
 import time
 import tracemalloc
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal
 
 import msgpack
@@ -241,15 +243,23 @@ def insist_on_plain(value: Any) -> None:
             assert kind is not int or -(2**63) <= item < 2**63
 
 
+def swift(work: Callable[[], str], about: bytes) -> str:
+    """Does what must take little time: again, where others, or the collector of garbage, may have taken it."""
+    for _ in range(3):
+        start = time.process_time()
+        came = work()
+        if time.process_time() - start < SECONDS_A_FRAME:
+            return came
+    raise AssertionError(about[:200].hex())
+
+
 def fuzz_bodies(rng: random.Random, frames: int) -> dict[str, int]:
     """Returns how many frames came to what."""
     came: dict[str, int] = {}
     returns = itertools.cycle(RETURNS)
     for _ in range(frames):
         data = body(rng)
-        start = time.process_time()
-        what = judged(data, next(returns))
-        assert time.process_time() - start < SECONDS_A_FRAME, data[:200].hex()
+        what = swift(partial(judged, data, next(returns)), data)
         came[what] = came.get(what, 0) + 1
     return came
 
@@ -393,10 +403,8 @@ def fuzz_streams(rng: random.Random, impostor: Impostor, streams: int) -> dict[s
     came: dict[str, int] = {}
     returns = itertools.cycle(RETURNS)
     for number in range(streams):
-        data = stream(rng)
-        start = time.process_time()
-        what = answered(impostor, data, Any if number % 2 else next(returns), at_load=number % 5 == 0)
-        assert time.process_time() - start < SECONDS_A_FRAME, data[:200].hex()
+        data, wanted = stream(rng), Any if number % 2 else next(returns)
+        what = swift(partial(answered, impostor, data, wanted, at_load=number % 5 == 0), data)
         came[what.partition(":")[0]] = came.get(what.partition(":")[0], 0) + 1
     return came
 

@@ -220,6 +220,7 @@ def test_a_closed_sandbox_has_ended_its_processes():
     assert left(below) == []
 
 
+@pytest.mark.alone
 def test_the_price_of_all_walls_is_known_and_small():
     with Sandbox() as sandbox:
         bare = sorted(sandbox.fork_and_exit() for _ in range(100))
