@@ -22,8 +22,7 @@ class CaseSet:
         self.problem, self.name, self.cases = problem, name, list(cases)
         with blaming(problem, "label"):
             self.labels = [str(problem.label(case) or f"{name} {index}") for index, case in enumerate(self.cases)]
-        # The same for every case: seeds of their own would tell a policy which case it is judged on.
-        self.seeds = [_seed(problem.name)] * len(self.cases)
+        self.seed = _seed(problem.name)  # of what policies draw, on whatever case
 
     def __len__(self) -> int:
         return len(self.cases)

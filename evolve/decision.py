@@ -28,7 +28,7 @@ def check(decision: Any, returns: Any) -> Any:
     """
     accepts, convert = _compiled(returns)
     if not accepts(decision):
-        raise InvalidDecision(f"expected {_name(returns)}, got {describe(decision)}")
+        raise InvalidDecision(f"expected {_name(returns)}, got {_inner_flaw(decision) or describe(decision)}")
     return decision if convert is None else convert(decision)
 
 
@@ -52,6 +52,19 @@ def describe(value: Any) -> str:
     if kind in (list, dict):
         return f"a {kind.__name__} of {len(value)}"
     return f"a value of type {kind.__name__}"
+
+
+def _inner_flaw(decision: Any) -> str:
+    return _flaw(decision) if type(decision) in (list, dict) else ""
+
+
+def _flaw(decision: Any) -> str:
+    """Returns what makes a decision one that no call can have asked for; empty where nothing does."""
+    try:
+        wire.check(decision)
+    except wire.WireError as flaw:
+        return str(flaw)
+    return ""
 
 
 def _compiled(returns: Any) -> tuple[Checker, Converter | None]:
@@ -91,11 +104,7 @@ def _is_float(value: Any) -> bool:
 
 
 def _is_plain(value: Any) -> bool:
-    try:
-        wire.check(value)
-    except wire.WireError:
-        return False
-    return True
+    return not _flaw(value)
 
 
 _PLAIN: dict[Any, Checker] = {

@@ -39,7 +39,7 @@ class Driver:
             return 0.0
         child = Child(self.sandbox, self._left(measured))
         try:
-            child.load(source, [self.cases.seeds[index] for index in lane])
+            child.load(source, self.cases.seed)
             for wave in _waves(lane):
                 Wave(self.cases, wave, measured, patience).run(through(child))
         except PolicyFailure as failure:

@@ -96,7 +96,7 @@ class Shares:
     def _asked(self, source: str, frames: Sequence[bytes]) -> float:
         child = Child(self._driver.sandbox, self._driver.limits)
         try:
-            child.load(source, self._driver.cases.seeds[:1])
+            child.load(source, self._driver.cases.seed)
             for frame in frames:
                 child.ask(wire.unpack(frame, trusted=True))
         finally:

@@ -134,3 +134,15 @@ def test_the_message_names_what_was_wanted():
         check("on", Literal["spot", "none"])
     with pytest.raises(InvalidDecision, match=r"expected list\[int\], got a dict of 0"):
         check({}, list[int])
+
+
+def test_what_is_wrong_inside_a_list_or_a_dict_is_named():
+    deep = []
+    for _ in range(200):
+        deep = [deep]
+    with pytest.raises(InvalidDecision, match=r"expected list, got lists and dicts nested more than \d+ deep$"):
+        check(deep, list)
+    with pytest.raises(InvalidDecision, match=r"expected dict, got a value that is not plain data, of type float$"):
+        check({"a": math.nan}, dict)
+    with pytest.raises(InvalidDecision, match=r"expected list\[int\], got a list of 1$"):
+        check(["a"], list[int])

@@ -80,6 +80,5 @@ class Subject:
         Raises:
             PolicyFailure: it does not load.
         """
-        seeds = self.cases.seeds[:1]  # the same for all
-        with self.sandbox.start(self.sources[policy], seeds, self.problem.limits) as child:
+        with self.sandbox.start(self.sources[policy], self.cases.seed, self.problem.limits) as child:
             yield lambda _, call: child.ask([(0, call.name, call.arguments)])[0]

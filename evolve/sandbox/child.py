@@ -59,14 +59,14 @@ class Child:
         """How long the judge has waited for this child."""
         return self._waited
 
-    def load(self, source: str, seeds: Sequence[int]) -> None:
+    def load(self, source: str, seed: int) -> None:
         """Starts the child and hands it the policy; to be called once.
 
         Raises:
             PolicyFailure: the policy did not load.
             SandboxError: the child could not be started or locked.
         """
-        frame = _frame_of_source(source, seeds)
+        frame = _frame_of_source(source, seed)
         early = self._start(frame)
         self._watchdog.guard(self)
         self._watchdog.expect_answer_within(_LOCK_SECONDS, "could not be locked in time")
@@ -226,8 +226,8 @@ def _readable(descriptor: int, within_seconds: float) -> bool:
     return bool(poll.poll(1e3 * within_seconds))
 
 
-def _frame_of_source(source: str, seeds: Sequence[int]) -> bytes:
+def _frame_of_source(source: str, seed: int) -> bytes:
     try:
-        return wire.pack([source, list(seeds)])
+        return wire.pack([source, seed])
     except wire.WireError:  # surrogates have no UTF-8
         raise PolicyFailure(Verdict.CRASHED, "the source is not valid Unicode text") from None

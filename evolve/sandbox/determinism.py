@@ -1,13 +1,13 @@
 """Chance and time as a policy sees them: the same on every machine, for each case its own.
 
 Clocks stand still at zero.  What is drawn without a seed comes from the case's own stream, so what
-one case draws does not depend on which others are judged beside it.  This is help for honest
+one case draws does not depend on which others are judged beside it.  All streams begin at the same seed, the
+problem's: seeds of their own would tell a policy which case it is judged on.  This is help for honest
 policies, not a wall: true randomness can be had, and then the judge's second run differs.
 """
 
 import random
 import time
-from collections.abc import Sequence
 from typing import Any
 
 _CLOCKS = ("time", "monotonic", "perf_counter", "process_time", "thread_time")
@@ -41,16 +41,16 @@ class Streams:
         import numpy as np
 
         self._numpy = np.random
-        self._seeds: Sequence[int] = ()
+        self._seed = 0
         self._entropy = _PlainRandom(0)
         self._case = -1
         self._states: dict[int, tuple[Any, Any, random.Random]] = {}
-        self._begin(0)
+        self._begin()
         self._install()
 
-    def begin(self, seeds: Sequence[int]) -> None:
-        """Takes the seed of each case."""
-        self._seeds = seeds
+    def begin(self, seed: int) -> None:
+        """Takes the seed that every case begins with."""
+        self._seed = seed
 
     def switch(self, case: int) -> None:
         """Gives the global generators over to a case."""
@@ -64,12 +64,12 @@ class Streams:
             random.setstate(state)
             self._numpy.set_state(numpy_state)
         else:
-            self._begin(self._seeds[case] if case < len(self._seeds) else 0)
+            self._begin()
 
-    def _begin(self, seed: int) -> None:
-        self._entropy = _PlainRandom(seed)
-        random.setstate(_PlainRandom(seed).getstate())
-        self._numpy.seed(seed & 0xFFFF_FFFF)
+    def _begin(self) -> None:
+        self._entropy = _PlainRandom(self._seed)
+        random.setstate(_PlainRandom(self._seed).getstate())
+        self._numpy.seed(self._seed & 0xFFFF_FFFF)
 
     def _install(self) -> None:
         """Replaces what ``random`` and ``numpy.random`` ask the machine for entropy."""

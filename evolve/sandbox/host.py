@@ -32,8 +32,8 @@ def serve(requests: int, replies: int, extra_imports: tuple[str, ...], streams: 
     channel = _Channel(requests, replies)
     channel.write(LOCKED)
     try:
-        source, seeds = channel.receive()
-        policy = _Policy(source, seeds, extra_imports, streams)
+        source, seed = channel.receive()
+        policy = _Policy(source, seed, extra_imports, streams)
         channel.write(wire.pack([]))
         while True:
             nonce, calls = channel.receive()
@@ -144,13 +144,13 @@ class _Policy:
     Each case has a module of its own, run afresh, so an honest policy may keep notes in globals.
     """
 
-    def __init__(self, source: str, seeds: Sequence[int], extra_imports: tuple[str, ...], streams: Streams) -> None:
+    def __init__(self, source: str, seed: int, extra_imports: tuple[str, ...], streams: Streams) -> None:
         tree = ast.parse(source, POLICY_FILE)
         for name in imports.imported(tree):
             imports.check(name, extra_imports)
         self._code: CodeType = compile(tree, POLICY_FILE, "exec", dont_inherit=True)
         self._builtins = _guarded_builtins(extra_imports)
-        streams.begin(seeds)
+        streams.begin(seed)
         self._streams = streams if _may_draw(source, extra_imports) else None
         self._modules: dict[int, dict[str, Any]] = {}
         self._instances: dict[int, Any] = {}

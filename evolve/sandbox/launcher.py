@@ -77,8 +77,8 @@ class Sandbox:
         (_, standing, missing), _ = self._next("ready")
         return pid, frozenset(map(Layer, standing)), {Layer(name): why for name, why in missing.items()}
 
-    def start(self, source: str, seeds: Sequence[int] = (), limits: Limits | None = None) -> Child:
-        """Returns a locked child that has loaded a policy; ``seeds[case]`` seeds what a case draws.
+    def start(self, source: str, seed: int = 0, limits: Limits | None = None) -> Child:
+        """Returns a locked child that has loaded a policy; ``seed`` is where what each case draws begins.
 
         Raises:
             PolicyFailure: the policy did not load.
@@ -86,7 +86,7 @@ class Sandbox:
         """
         child = Child(self, limits or Limits())
         try:
-            child.load(source, seeds)
+            child.load(source, seed)
         except BaseException:
             child.close()
             raise

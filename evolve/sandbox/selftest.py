@@ -61,7 +61,7 @@ def attack_all(sandbox: Sandbox) -> list[Finding]:
 def _attack(sandbox: Sandbox, attack: Attack) -> Finding:
     source = f"import random\ndef attack():\n    {attack.body}\n    return 'done'\n"
     try:
-        with sandbox.start(source, [0], _LIMITS) as child:
+        with sandbox.start(source, 0, _LIMITS) as child:
             child.ask([(0, "attack", ())])
     except PolicyFailure as failure:
         said = f"{failure.verdict}: {failure.message}"

@@ -80,7 +80,7 @@ def _attacked(sandbox: Sandbox, world: World, attack: Attack) -> Finding:
 
 def _lived(sandbox: Sandbox, world: World, attack: Attack) -> tuple[Any, PolicyFailure | None]:
     try:
-        with sandbox.start(attack.source, [0], LIMITS) as child:
+        with sandbox.start(attack.source, 0, LIMITS) as child:
             return child.ask([(0, "attack", (world.facts(sandbox),))])[0], None
     except PolicyFailure as failure:
         return None, failure

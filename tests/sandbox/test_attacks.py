@@ -52,7 +52,7 @@ def measured() -> Measured:
 
 def sandboxed(sandbox, body: str, *arguments, limits: Limits = LIMITS):
     lines = "\n".join("    " + line for line in body.splitlines())
-    with sandbox.start(f"{PREAMBLE}\ndef attack(*given):\n{lines}\n", [0], limits) as child:
+    with sandbox.start(f"{PREAMBLE}\ndef attack(*given):\n{lines}\n", 0, limits) as child:
         return child.ask([(0, "attack", arguments)])[0]
 
 

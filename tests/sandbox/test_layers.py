@@ -32,7 +32,7 @@ def look():
 
 
 def looked(sandbox):
-    with sandbox.start(LOOK, [0]) as child:
+    with sandbox.start(LOOK, 0) as child:
         return child.ask([(0, "look", ())])[0]
 
 
@@ -121,7 +121,7 @@ import sys, time
 from evolve.sandbox import Sandbox
 print("begun", flush=True)
 sandbox = Sandbox()
-child = sandbox.start("import time\\ndef wait():\\n    while True: pass\\n", [0])
+child = sandbox.start("import time\\ndef wait():\\n    while True: pass\\n", 0)
 print("started", flush=True)
 child.ask([(0, "wait", ())])
 """
@@ -199,7 +199,7 @@ def test_a_judge_that_is_killed_while_its_zygote_starts_leaves_nothing_behind(se
 @pytest.mark.parametrize("victim", [0, 1], ids=["guard", "zygote"])
 def test_a_guard_or_zygote_that_is_killed_takes_the_others_along_and_the_judge_is_told(victim):
     sandbox = Sandbox()
-    child = sandbox.start("def f():\n    return 1\n", [0])
+    child = sandbox.start("def f():\n    return 1\n", 0)
     guard = next(pid for pid in descendants(os.getpid()) if sandbox.zygote_pid in descendants(pid))
     below = {guard: started(guard), **descendants(guard)}
     assert len(below) == 3
@@ -208,7 +208,7 @@ def test_a_guard_or_zygote_that_is_killed_takes_the_others_along_and_the_judge_i
     with pytest.raises(SandboxError, match="zygote has ended"):
         child.close()
     with pytest.raises(SandboxError, match="zygote has ended"):
-        sandbox.start("def f():\n    return 1\n", [0])
+        sandbox.start("def f():\n    return 1\n", 0)
     sandbox.close()
 
 
