@@ -1,6 +1,6 @@
 """AI-driven discovery of systems algorithms.  Start reading at ``evolve/loop.py``."""
 
-from evolve.problem import Call, InvalidDecision, Problem, Split, Twin
+from evolve.problem import Call, InvalidDecision, Problem, Split, Twin, Unready
 from evolve.types import Limits
 
-__all__ = ["Call", "InvalidDecision", "Limits", "Problem", "Split", "Twin"]
+__all__ = ["Call", "InvalidDecision", "Limits", "Problem", "Split", "Twin", "Unready"]

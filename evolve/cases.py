@@ -95,6 +95,15 @@ def named_cases(problem: Problem, name: str) -> CaseSet:
     raise EvolveError(f"{problem.name} has no case set and no file {name!r}; case sets: {known}")
 
 
+def basis_of(problem: Problem, name: str) -> str:
+    """Returns what scores on a split, a named set or a file rest on where that is no simulation; else nothing."""
+    with blaming(problem, "basis"):
+        basis = problem.basis(name)
+    if not isinstance(basis, str) or (basis and not basis.isprintable()):
+        raise ProblemError(f"{problem.name}: `basis` returned {basis!r}; it must be plain text on one line")
+    return basis
+
+
 @contextmanager
 def blaming(problem: Problem, method: str) -> Iterator[None]:
     """Turns what a problem's method raises into a ProblemError that says where."""

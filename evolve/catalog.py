@@ -62,7 +62,7 @@ def spec(problem: Problem) -> str:
 
 
 def digest(problem: Problem) -> str:
-    """Returns a hash of the code that defines the problem: it, its baselines and, if packaged, the workloads."""
+    """Returns a hash of the code that defines the problem: it, its baselines and, if packaged, what many share."""
     assert problem.path is not None
     return digest_of(problem.path)
 
@@ -74,10 +74,16 @@ def digest_of(path: Path) -> str:
         files += [file for file in path.parent.glob("**/*.py") if not file.with_name(_RUN).exists()]
     if path.is_relative_to(_home()):
         files += (_home().parent / "workloads").glob("**/*.py")
+        files += [file for shared in _shared() for file in shared.glob("**/*.py")]
     code = hashlib.sha256()
     for file in sorted({file for file in files if file.is_file()}):
         code.update(file.name.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
     return code.hexdigest()[:16]
+
+
+def _shared() -> list[Path]:
+    """Returns the folders beside the problems that are none themselves: what several problems are built on."""
+    return [folder.parent for folder in _home().glob("*/__init__.py") if not folder.with_name("problem.py").exists()]
 
 
 def _home() -> Path:
@@ -140,7 +146,6 @@ def _made(kind: type[Problem], path: Path) -> Problem:
 def _check(problem: Problem) -> None:
     """Refuses what a problem says wrongly of itself, before anything is judged."""
     limits, floor = problem.limits, problem.floor
-    texts = isinstance(problem.imports, tuple) and all(isinstance(name, str) for name in problem.imports)
     for fine, what in (
         (isinstance(getattr(problem, "objective", None), str), "set `objective` to the name of the metric that counts"),
         (
@@ -148,7 +153,9 @@ def _check(problem: Problem) -> None:
             f"`direction` is {problem.direction!r}; say minimize or maximize",
         ),
         (isinstance(problem.reference, str), "`reference` must be the source of a policy, as text"),
-        (texts, f"`imports` is {problem.imports!r}; it must be a tuple of module names"),
+        (_are_texts(problem.imports), f"`imports` is {problem.imports!r}; it must be a tuple of module names"),
+        (_are_texts(problem.measured), f"`measured` is {problem.measured!r}; it must be a tuple of names of metrics"),
+        (isinstance(problem.held_out, bool), f"`held_out` is {problem.held_out!r}; it must be True or False"),
         (isinstance(limits, Limits), f"`limits` is {limits!r}; it must be evolve.Limits(...)"),
         (type(floor) in (int, float) and floor >= 0, f"`floor` is {floor!r}; it must be a number of at least 0"),
         (inspect.isgeneratorfunction(problem.simulate), "`simulate` must be a generator that yields each Call"),
@@ -156,6 +163,10 @@ def _check(problem: Problem) -> None:
     ):
         if not fine:
             raise ProblemError(f"{problem.name}: {what}")
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, tuple) and all(isinstance(text, str) for text in value)
 
 
 def _has_text(problem: Problem) -> bool:

@@ -4,10 +4,10 @@ Exit status: 0 done, 1 the work failed, 2 wrong use.  What is heavy is imported 
 """
 
 import argparse
-import datetime
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,42 +58,28 @@ def _print(options: argparse.Namespace, value: object, text: Callable[[], str]) 
 
 def _problems(options: argparse.Namespace) -> int:
     from evolve.overview import overview
-    from evolve.report import tables
+    from evolve.report import problems
 
     rows = overview()
-    if options.json:
-        print(tables.as_json(rows))
-        return 0
-    body = [
-        (
-            row.problem,
-            row.about,
-            f"{row.objective} ({row.direction})",
-            str(row.baselines),
-            f"{row.best_baseline} {row.best_score:.3f}",
-            tables.share(row.gap),
-            tables.number(row.seconds, 2),
-        )
-        for row in rows
-    ]
-    headings = ("problem", "decision", "objective", "baselines", "best baseline", "gap closed", "s/evaluation")
-    terminal.say(tables.table(headings, body, left=3))
+    _print(options, rows, lambda: problems.describe(rows))
     return 0
 
 
 def _run(options: argparse.Namespace) -> int:
     from evolve import catalog, plan, session
-    from evolve.cases import cases_of
+    from evolve.cases import basis_of, cases_of
+    from evolve.report import tables
     from evolve.report.progress import ProgressLine
     from evolve.standings import gap
 
     problem = catalog.load(options.problem)
     problem.baselines()  # whatever is wrong with them is said before a folder is made
-    cases = cases_of(problem, options.cases or "train")
+    searched = options.cases or "train"
+    cases = cases_of(problem, searched)
     limit, writing = plan.limit(options), plan.writing(options)
-    preview = plan.preview(writing, problem, cases, limit)
+    preview = [*plan.preview(writing, problem, cases, limit), *tables.basis(basis_of(problem, searched), 9)]
     _insist_on_sandbox(options)
-    options.out = options.out or _fresh_folder(problem.name)
+    options.out = options.out or plan.fresh_folder(problem.name)
     progress = ProgressLine(lambda best: gap(problem, best.evaluation, cases.bounds), cases=cases.name)
 
     def begun() -> None:
@@ -106,7 +92,7 @@ def _run(options: argparse.Namespace) -> int:
             options.out,
             limit,
             writing=writing,
-            cases=options.cases or "train",
+            cases=searched,
             seed=options.seed,
             workers=options.workers,
             unsafe=options.unsafe,
@@ -144,13 +130,6 @@ def _stopped(options: argparse.Namespace, progress: "ProgressLine") -> int:
     if (options.out / "journal.sqlite").exists():
         _print_run(options)
     return 1
-
-
-def _fresh_folder(problem: str) -> Path:
-    from evolve.folder import RunFolder
-
-    now = datetime.datetime.now().astimezone()
-    return RunFolder.fresh(Path("runs"), f"{problem}-{now:%Y%m%d-%H%M%S}").path
 
 
 def _print_run(options: argparse.Namespace, best: int | None = None) -> int:
@@ -196,6 +175,7 @@ def _verify(options: argparse.Namespace) -> int:
     from evolve.executors.local import LocalExecutor, default_workers
     from evolve.folder import RunFolder
     from evolve.report import proof, runs, tables
+    from evolve.text import kept
     from evolve.verify import verify
 
     folder = RunFolder(options.run)
@@ -203,9 +183,9 @@ def _verify(options: argparse.Namespace) -> int:
         problem = runs.problem_of(folder, journal, options.problem)
         secret = folder.secret(journal.header)
         _insist_on_sandbox(options)
-        print("judging on the sealed cases ...", file=sys.stderr)
         with LocalExecutor(problem, options.workers or default_workers(), unsafe=options.unsafe) as executor:
-            result = verify(problem, journal, executor, secret)
+            said = f"judging on the {kept(problem.held_out)} cases ..."
+            result = verify(problem, journal, executor, secret, lambda: print(said, file=sys.stderr))
         record = proof.record(folder, journal, problem, result)
         folder.keep(folder.best, record["policy"])
         folder.keep(folder.proof, tables.as_json(record) + "\n")
@@ -233,7 +213,7 @@ def _log(options: argparse.Namespace) -> int:
 
     with runs.opened(options.run) as (_, journal):
         entries = journal.log() if options.all else lineage.line_to_best(journal)
-        _print(options, entries, lambda: lineage.log_table(entries))
+        _print(options, entries, lambda: lineage.log_table(entries, journal.header.basis))
         if not (options.all or options.json):
             terminal.say(f"\nthe line to the best; `evolve log {options.run} --all` lists all {journal.turns()}")
     return 0
@@ -271,6 +251,22 @@ def _check(options: argparse.Namespace) -> int:
     return 0 if found.passed else 1
 
 
+def _gpu(options: argparse.Namespace) -> int:
+    from evolve import catalog
+    from evolve.report import recording
+
+    problem = catalog.load(options.problem)
+    try:
+        with recording.Telling(sys.stderr, time.monotonic) as telling:
+            path = problem.record(options.out, telling)
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough
+        terminal.warn(f"\nstopped; {recording.again(options.words)}")
+        return 1
+    terminal.say(recording.describe(options.problem, path, elsewhere=options.out is not None))
+    return 0
+
+
 def _doctor(options: argparse.Namespace) -> int:
     from evolve.report import doctor
 
@@ -290,6 +286,7 @@ _COMMANDS = {
     "diff": _diff,
     "new": _new,
     "check": _check,
+    "gpu": _gpu,
     "doctor": _doctor,
 }
 

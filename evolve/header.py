@@ -7,13 +7,17 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from evolve.database import ADVICE, JournalError
+from evolve.text import brief
 
-FORMAT = 4
+FORMAT = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a run is of; a run can only be resumed with the same."""
+    """What a run is of; a run can only be resumed with the same.
+
+    ``held_out`` says that the test cases are no secret, ``basis`` what the scores rest on where that is no simulation.
+    """
 
     problem: str
     spec: str
@@ -26,12 +30,27 @@ class Header:
     proposers: str
     secret_hash: str
     started: str
+    held_out: bool = False
+    basis: str = ""
 
     def write(self, connection: sqlite3.Connection) -> None:
         """Puts it into a new journal."""
         values = {**asdict(self), "format": FORMAT}
         connection.execute(_TABLE)
         connection.executemany("INSERT INTO header VALUES (?, ?)", [(k, json.dumps(v)) for k, v in values.items()])
+
+    def insist_on_basis(self, now: str) -> None:
+        """Refuses to go on where scores would rest on something else.
+
+        Raises:
+            JournalError: they would.
+        """
+        if now != self.basis:
+            was, here = (brief(basis, 300) or "simulation alone" for basis in (self.basis, now))
+            raise JournalError(
+                f"the scores of this run rest on {was}; here they would rest on {here}; they cannot be compared: go "
+                "back to that, or begin a new run"
+            )
 
 
 def read(path: Path, connection: sqlite3.Connection, schema: Collection[str]) -> Header:

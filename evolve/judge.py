@@ -16,7 +16,7 @@ from functools import partial
 from evolve.cases import CaseSet
 from evolve.lane import Driver
 from evolve.patience import Overdue, Patience, late
-from evolve.problem import CPU_SECONDS
+from evolve.problem import steady
 from evolve.sandbox import Sandbox
 from evolve.statistics import geometric_mean, ratio
 from evolve.timing import Timer, unfinished
@@ -47,8 +47,8 @@ class Judge:
         """Returns the verdict on a policy and, if it is OK, its score.
 
         A score above ``confirm_above`` counts only if a second run, one child per case in reverse
-        order, gives the same; above 0.0 is every score.  Times need not be the same: those of the second
-        run count, for the first was chosen for being good.  Nothing that a policy does raises.
+        order, gives the same; above 0.0 is every score.  Times and other measured metrics need not be the same:
+        those of the second run count, for the first was chosen for being good.  Nothing that a policy does raises.
 
         Raises:
             ProblemError: the problem is at fault, so no verdict would be fair.
@@ -157,11 +157,7 @@ class Judge:
     def _difference(self, one: Measurement, other: Measurement) -> str:
         """Returns what is wrong with a policy that decided otherwise when asked again; empty: nothing is."""
         for index in one.metrics:
-            if _untimed(one.metrics[index]) != _untimed(other.metrics[index]):
+            if steady(self._problem, one.metrics[index]) != steady(self._problem, other.metrics[index]):
                 label = self._cases.labels[index]
                 return f"depends on other cases, or on chance of its own: judged again, alone, it differs on {label}"
         return ""
-
-
-def _untimed(metrics: Mapping[str, float]) -> dict[str, float]:
-    return {name: value for name, value in metrics.items() if name != CPU_SECONDS}

@@ -12,6 +12,9 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Returns what a command line says; wrong use ends the process with status 2 and a message."""
     whole = parser()
     options, unknown = whole.parse_known_args(arguments)
+    if options.command == "gpu" and options.what is None:
+        options.parser.print_help(sys.stderr)
+        options.parser.exit(2, "\nevolve gpu: error: expected what to do, such as `evolve gpu record PROBLEM`\n")
     options.words = list(sys.argv[1:] if arguments is None else arguments)
     if unknown:
         used: argparse.ArgumentParser = options.parser
@@ -63,7 +66,8 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument(
         "problem", metavar="PROBLEM", help="a name from `evolve problems`, a .py file, or a folder with a problem.py"
     )
-    command("doctor", "check the sandbox, the machine and the versions")
+    _add_gpu(command("gpu", "measure on a real GPU what a problem replays", table=False))
+    command("doctor", "check the sandbox, the machine, its GPU and the versions")
     return whole
 
 
@@ -158,6 +162,22 @@ def _add_score(score: argparse.ArgumentParser) -> None:
     )
     _add_workers(score)
     _add_unsafe(score)
+
+
+def _add_gpu(gpu: argparse.ArgumentParser) -> None:
+    about = "Times on this machine's GPU what a problem's cases are made of, and keeps it in a table, with which the "
+    what = gpu.add_subparsers(metavar="WHAT", dest="what")
+    record = what.add_parser(
+        "record",
+        help="time a problem's kernels and keep it in a table, with which it runs anywhere",
+        description=f"{about}problem runs anywhere as a replay. What was stopped goes on when called again.",
+        allow_abbrev=False,
+    )
+    record.set_defaults(parser=record)
+    record.add_argument(
+        "problem", metavar="PROBLEM", help="a name from `evolve problems`, a .py file, or a folder with a problem.py"
+    )
+    record.add_argument("--out", type=Path, metavar="FILE", help="the table (default: where the problem looks for it)")
 
 
 def _add_unsafe(command: argparse.ArgumentParser) -> None:

@@ -1,28 +1,35 @@
-"""What can be evolved: every problem with its baselines, judged on train."""
+"""What can be evolved: every problem with its baselines, judged on train, or with what it still needs."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from evolve import catalog
-from evolve.cases import split_cases
+from evolve.cases import CaseSet, basis_of, split_cases
 from evolve.judge import Judge
+from evolve.problem import Problem, Unready
 from evolve.sandbox import Sandbox
 from evolve.standings import gap
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """One problem in a line; ``seconds`` is what one evaluation of the reference takes."""
+    """One problem in a line; ``seconds`` is what one evaluation of the reference takes.
+
+    ``basis`` is what scores rest on where that is no simulation.  Where ``unready`` says what the problem lacks to be
+    judged, and how to get it, there are no scores.
+    """
 
     problem: str
     about: str
     objective: str
     direction: str
     baselines: int
-    best_baseline: str
-    best_score: float
-    gap: float | None
-    seconds: float
+    best_baseline: str = ""
+    best_score: float | None = None
+    gap: float | None = None
+    seconds: float | None = None
+    basis: str = ""
+    unready: str = ""
 
 
 def overview() -> list[Overview]:
@@ -32,7 +39,21 @@ def overview() -> list[Overview]:
 
 def _of(name: str) -> Overview:
     problem = catalog.load(name)
-    cases = split_cases(problem, "train")
+    known = Overview(
+        problem.name,
+        (problem.__doc__ or "").strip().partition("\n")[0].replace("``", "`"),
+        problem.objective,
+        problem.direction,
+        len(problem.baselines()),
+    )
+    try:
+        return _judged(known, problem, split_cases(problem, "train"), basis_of(problem, "train"))
+    except Unready as lack:
+        return replace(known, unready=str(lack))
+
+
+def _judged(known: Overview, problem: Problem, cases: CaseSet, basis: str) -> Overview:
+    """Returns the overview of a problem with what its best baseline reaches."""
     baselines = problem.baselines()
     with Sandbox(problem.imports, unsafe=True) as sandbox:  # baselines are as trusted as the problem itself
         judge = Judge(cases, sandbox)
@@ -41,15 +62,11 @@ def _of(name: str) -> Overview:
         seconds = time.perf_counter() - start
         evaluations = [judge.evaluate(baseline.source) for baseline in baselines]
     best, evaluation = max(zip(baselines, evaluations, strict=True), key=lambda pair: pair[1].rank)
-    assert evaluation.score is not None  # the reference has one
-    return Overview(
-        problem.name,
-        (problem.__doc__ or "").strip().partition("\n")[0].replace("``", "`"),
-        problem.objective,
-        problem.direction,
-        len(baselines),
-        best.name,
-        evaluation.score,
-        gap(problem, evaluation, cases.bounds),
-        seconds,
+    return replace(
+        known,
+        best_baseline=best.name,
+        best_score=evaluation.score,
+        gap=gap(problem, evaluation, cases.bounds),
+        seconds=seconds,
+        basis=basis,
     )

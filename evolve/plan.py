@@ -1,8 +1,10 @@
 """What a command line wants of a run: its limit, who writes, and in words what it will cost."""
 
 import argparse
+import datetime
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
 from evolve.budget import DEFAULT_EVALUATIONS, Limit
 from evolve.cases import CaseSet
@@ -99,6 +101,12 @@ def preview(writing: Writing, problem: Problem, cases: CaseSet, limit: Limit) ->
             f"{_count(len(problem.baselines()), 'baseline')}; fewer than {FEW} teach little"
         )
     return lines
+
+
+def fresh_folder(problem: str) -> Path:
+    """Makes a folder for a run that was given none."""
+    now = datetime.datetime.now().astimezone()
+    return RunFolder.fresh(Path("runs"), f"{problem}-{now:%Y%m%d-%H%M%S}").path
 
 
 def again(options: argparse.Namespace) -> str:

@@ -36,6 +36,15 @@ class ProblemError(EvolveError):
     """The problem itself is at fault: its file, its reference, its cases or its simulator."""
 
 
+class Unready(ProblemError):  # noqa: N818 - nobody's error: something has to be made first
+    """Raised by ``cases`` where a problem needs what is not here, such as a recorded table of times.
+
+    The message names the problem, says what is missing and how to get it.  ``evolve problems`` shows it in place
+    of scores, and every other command ends with it.  A simulation raises it when what it measures with has gone,
+    which is no verdict on any policy.
+    """
+
+
 @dataclass(frozen=True, slots=True, init=False)
 class Call:
     """One question to the policy: the function to call, its arguments and the type it must return.
@@ -114,6 +123,18 @@ class Problem:
     Then every case has a process of its own and the reference is timed anew beside it; see ``evolve.timing``.
     """
 
+    measured: ClassVar[tuple[str, ...]] = ()
+    """Metrics that are read from a real machine and are never twice the same, such as a kernel's time.
+
+    A policy that is judged again must reach all others again; of these the second reading counts.
+    """
+
+    held_out: ClassVar[bool] = False
+    """Says that the test cases are recorded and public: held out from the search, but no secret.
+
+    They are the same whatever the secret, and are nowhere called sealed.
+    """
+
     reference: ClassVar[str] = ""
     """Source of the policy that scores are relative to; empty: ``seeds/<problem>/reference.py``."""
 
@@ -129,12 +150,35 @@ class Problem:
     """Set when the problem is loaded: the file that defines it."""
 
     def cases(self, split: Split) -> Sequence[Any]:
-        """Returns the workload instances of a split, at least 20, made from ``split.seeds(n)``."""
+        """Returns the workload instances of a split, at least 20, made from ``split.seeds(n)``.
+
+        Raises:
+            Unready: they need what is not here.
+        """
         raise NotImplementedError
 
     def simulate(self, case: Any) -> Simulation:
         """Yields a ``Call`` for each question and returns the metrics of the case."""
         raise NotImplementedError
+
+    def basis(self, cases: str) -> str:  # noqa: ARG002 - a problem overrides it
+        """Returns what scores on a split or case set rest on, where that is no simulation; in one line.
+
+        Such as "replay of times recorded on NVIDIA H200, driver 1.2, table 12ab34cd".  It stands by every score, and a
+        run goes on only on the same basis, so it names all that could make another time of the same case.
+        """
+        return ""
+
+    def record(self, file: Path | None, tell: Callable[[str], None]) -> Path:  # noqa: ARG002
+        """Measures what the cases are made from, for ``evolve gpu record``, and returns the file that holds it.
+
+        ``file`` is None for the place where ``cases`` looks for it.  ``tell`` hears in a line how far it has come.
+        What was measured before it was interrupted is kept, and the next call goes on from there.
+
+        Raises:
+            EvolveError: the problem measures nothing, or it cannot be measured here.
+        """
+        raise EvolveError(f"{self.name} measures nothing: there is nothing to record, and it can be run as it is")
 
     def bound(self, case: Any) -> float | None:  # noqa: ARG002 - a problem overrides it
         """Returns a value of the objective that no policy can beat on the case, if one is known."""
@@ -203,6 +247,11 @@ class Problem:
 
     def _seed_files(self) -> list[Path]:
         return [] if self.path is None else sorted(seeds_folder(self.path).glob("*.py"))
+
+
+def steady(problem: Problem, metrics: Mapping[str, float]) -> dict[str, float]:
+    """Returns the metrics that are the same whenever the same is decided: those that nothing has to measure."""
+    return {name: value for name, value in metrics.items() if name != CPU_SECONDS and name not in problem.measured}
 
 
 def seeds_folder(path: Path) -> Path:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from evolve.cases import cases_of
+from evolve.cases import basis_of, cases_of
 from evolve.executors import Task
 from evolve.executors.local import LocalExecutor, default_workers
 from evolve.problem import Problem
@@ -23,12 +23,12 @@ def score(
     """
     known = {baseline.name: baseline.source for baseline in problem.baselines()}
     sources = {name: known[name] if name in known else _read(name, known) for name in policies or known}
-    case_set = cases_of(problem, cases)
+    case_set, basis = cases_of(problem, cases), basis_of(problem, cases)
     with LocalExecutor(
         problem, min(len(sources), default_workers()) if workers is None else workers, unsafe=unsafe
     ) as executor:
         futures = [executor.submit(Task(source, 0.0, cases)) for source in sources.values()]
-        return standings(problem, case_set, list(sources), [future.result() for future in futures])
+        return standings(problem, case_set, list(sources), [future.result() for future in futures], basis)
 
 
 def _read(name: str, known: Iterable[str]) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from evolve import catalog, finalists, loop
 from evolve.archives.lineages import Lineages
 from evolve.budget import Budget, Limit
-from evolve.cases import cases_of
+from evolve.cases import basis_of, cases_of
 from evolve.database import JournalError
 from evolve.executors import Executor
 from evolve.executors.local import LocalExecutor, default_workers
@@ -87,7 +87,7 @@ def search(
         EvolveError: the folder is another run's, the problem is at fault, or the sandbox failed.
     """
     folder = RunFolder(out)
-    now = partial(_header, problem, writing, cases)
+    now = partial(_header, problem, writing, cases, basis_of(problem, cases))
     with folder.locked(), (_resumed if folder.exists else _begun)(folder, now, seed) as journal:
         _insist_on_known_dollars(limit, journal)
         begun()
@@ -217,6 +217,7 @@ def _insist_on_same(folder: RunFolder, was: Header, now: Header) -> None:
             f"the code of {was.problem} or its baselines has changed since {folder.path} began, so its scores no "
             "longer hold; give another --out"
         )
+    was.insist_on_basis(now.basis)
     if was.cases_hash != now.cases_hash:
         raise JournalError(f"the file {was.cases} has changed since {folder.path} began; give another --out")
 
@@ -225,7 +226,7 @@ _Now = Callable[[int, str], Header]
 """Makes the header of the present command from a seed and the hash of a secret."""
 
 
-def _header(problem: Problem, writing: Writing, cases: str, seed: int, secret_hash: str) -> Header:
+def _header(problem: Problem, writing: Writing, cases: str, basis: str, seed: int, secret_hash: str) -> Header:
     file = Path(cases)
     return Header(
         problem=problem.name,
@@ -239,6 +240,8 @@ def _header(problem: Problem, writing: Writing, cases: str, seed: int, secret_ha
         proposers=writing.describe(),
         secret_hash=secret_hash,
         started=_now(),
+        held_out=problem.held_out,
+        basis=basis,
     )
 
 

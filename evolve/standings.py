@@ -1,7 +1,7 @@
 """How policies stand on a set of cases: score, interval, natural metric, share of the gap to the bound."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from evolve.cases import CaseSet, blaming
 from evolve.problem import Problem, ProblemError
@@ -25,7 +25,8 @@ class Standing:
 
     ``mean`` is the mean over cases of the objective itself, ``gap`` the share of the distance from
     reference to bound that the policy closes, ``summary`` what the problem says of all cases together.
-    ``bound`` is the same for all policies on the cases; None where the problem knows none.
+    ``bound`` is the same for all policies on the cases; None where the problem knows none.  So is ``basis``, what
+    the score rests on where that is no simulation.
     """
 
     name: str
@@ -35,16 +36,18 @@ class Standing:
     gap: float | None = None
     summary: Mapping[str, float] = field(default_factory=dict)
     bound: Bound | None = None
+    basis: str = ""
 
 
 def standings(
-    problem: Problem, cases: CaseSet, names: Sequence[str], evaluations: Sequence[Evaluation]
+    problem: Problem, cases: CaseSet, names: Sequence[str], evaluations: Sequence[Evaluation], basis: str = ""
 ) -> list[Standing]:
     """Returns score, interval, natural metric, share of the gap closed and summary of each policy."""
     scored = any(evaluation.score is not None for evaluation in evaluations)
     bound = _bound(problem, cases.bounds) if scored else None
     return [
-        _standing(problem, cases, name, evaluation, bound) for name, evaluation in zip(names, evaluations, strict=True)
+        replace(_standing(problem, cases, name, evaluation, bound), basis=basis)
+        for name, evaluation in zip(names, evaluations, strict=True)
     ]
 
 

@@ -31,6 +31,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def kept(held_out: bool) -> str:
+    """Returns how test cases are kept from a search: drawn from a secret, or recorded for all to read."""
+    return "held-out" if held_out else "sealed"
+
+
 def unified(old: str, new: str, old_name: str, new_name: str, context: int = 3) -> list[str]:
     """Returns the lines of a unified diff of two policies; none when they are equal.
 

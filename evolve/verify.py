@@ -1,10 +1,10 @@
 """Proves the best of a run on the sealed cases."""
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from evolve.cases import CaseSet, split_cases
+from evolve.cases import CaseSet, basis_of, split_cases
 from evolve.executors import Executor, Task
 from evolve.finalists import choose, proposal
 from evolve.journal import Journal
@@ -36,7 +36,10 @@ class Verification:
     scores on train.  ``uses`` counts this use of the sealed split, and so does ``uses_after_reveal`` if
     another had revealed the secret; ``covered`` says that the best was found before the first one did.
     ``secret`` is what the cases were drawn from: its SHA-256 is ``secret_hash``, which the journal holds
-    since the run began.
+    since the run began.  ``basis`` is what the scores on them rest on where that is no simulation.
+
+    ``held_out``: the cases are recorded and public, and no secret stood before them.  Then to reveal means to show how
+    a policy of this run does on them, and ``covered`` says no more than that this had not happened yet.
     """
 
     number: int
@@ -53,6 +56,8 @@ class Verification:
     covered: bool
     secret: str
     secret_hash: str
+    held_out: bool
+    basis: str
 
     @property
     def found(self) -> Standing:
@@ -77,7 +82,7 @@ class Verification:
 
     @property
     def proved(self) -> bool:
-        """Says whether the best found beats every baseline, on cases that were secret when it was found."""
+        """Says whether the best found beats every baseline, on cases that were secret, or unused, when it was found."""
         return self.baseline is None and self.covered and not (self.unsafe or self.unbeaten or self.close)
 
     @property
@@ -87,16 +92,25 @@ class Verification:
         return max(baselines, key=lambda index: (self.standings[index].evaluation.rank, -index))
 
 
-def verify(problem: Problem, journal: Journal, executor: Executor, secret: str) -> Verification:
+def verify(
+    problem: Problem, journal: Journal, executor: Executor, secret: str, begun: Callable[[], None] = lambda: None
+) -> Verification:
     """Judges the best candidate and every baseline on the sealed cases, confirmed with a child for each case.
 
-    What it returns reveals the secret; the journal knows before.
+    ``begun`` hears that the cases are there.  What is returned reveals the secret; the journal knows before.
+
+    Raises:
+        JournalError: scores would rest on something else than when the run began.
+        Unready: the cases need what is not here.
     """
+    cases = split_cases(problem, "test", secret)
+    journal.header.insist_on_basis(basis_of(problem, journal.header.cases))
+    basis = basis_of(problem, "test")
+    begun()
     best = choose(journal, executor)
     names = [baseline.name for baseline in problem.baselines()]
     numbers = [*range(len(names)), best]
     sealed = _judge_sealed(journal, executor, secret, numbers)
-    cases = split_cases(problem, "test", secret)
     train = [journal.evaluation(number) for number in numbers]
     found_train = train[-1]
     assert found_train is not None  # a finalist has a score on train
@@ -107,7 +121,7 @@ def verify(problem: Problem, journal: Journal, executor: Executor, secret: str) 
         baseline=names[best] if best < len(names) else None,
         train=found_train,
         validation=journal.evaluation(best, "validation"),
-        standings=tuple(standings(problem, cases, [*names, f"#{best}"], sealed)),
+        standings=tuple(standings(problem, cases, [*names, f"#{best}"], sealed, basis)),
         trains=tuple(None if evaluation is None else evaluation.score for evaluation in train),
         duels=tuple(_duels(names, sealed, cases)),
         mean_bound=None if cases.bounds is None else sum(cases.bounds) / len(cases),
@@ -117,6 +131,8 @@ def verify(problem: Problem, journal: Journal, executor: Executor, secret: str) 
         covered=seal.covers(best),
         secret=secret,
         secret_hash=journal.header.secret_hash,
+        held_out=problem.held_out,
+        basis=basis,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from evolve.cases import CaseSet, place
 from evolve.decision import check
 from evolve.patience import Overdue, Patience, late
-from evolve.problem import CPU_SECONDS, Call, InvalidDecision, Problem, ProblemError, Simulation
+from evolve.problem import CPU_SECONDS, Call, InvalidDecision, Problem, ProblemError, Simulation, Unready
 from evolve.sandbox import PolicyFailure, WireError, wire
 from evolve.sandbox.failure import printable
 from evolve.types import Verdict
@@ -124,6 +124,8 @@ class Wave:
         except StopIteration as end:
             self._finish(step, end.value)
             return
+        except Unready:
+            raise
         except Exception as error:
             what = f"fails with {type(error).__name__}: {error} ({place(error)})"
             raise self._fault(step, what, error) from error
@@ -142,6 +144,8 @@ class Wave:
             return False
         except InvalidDecision as broken:
             raise PolicyFailure(Verdict.INVALID, reason(broken), step.position) from None
+        except Unready:  # what was measured with has gone: no verdict would be fair
+            raise
         except Exception as error:
             raise self._fault(step, f"fails with {type(error).__name__} ({place(error)})", error) from error
         step.call = self._call(step, call)
@@ -223,6 +227,8 @@ def metrics_fault(problem: Problem, metrics: Any) -> str:
         return f"does not return its metrics, {name!r} among them"
     if measured & metrics.keys():
         return f"returns {CPU_SECONDS!r} itself; it is the judge that measures it where `timed` is set"
+    if missing := [name for name in problem.measured if name not in metrics]:
+        return f"does not return {missing[0]!r}, which `measured` names"
     strange = [key for key, value in metrics.items() if not _finite(value)]
     if strange:
         return f"returns {_key(strange[0])} that is not a finite number"

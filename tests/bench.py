@@ -14,13 +14,18 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgpack
 
+from evaluators.gemm_tiles.problem import GemmTiles
+from evaluators.gemm_tiles.replay import Case
+from evaluators.gemm_tiles.space import KEYS, legal
+from evaluators.gpu.bench import Status, Timing
+from evaluators.gpu.table import Row as GpuRow
 from evolve import catalog, loop
 from evolve.archives.lineages import Lineages
 from evolve.budget import Budget, Limit
@@ -38,6 +43,8 @@ from evolve.search import Arm, Search
 from evolve.session import EMBEDDED
 from evolve.types import Evaluation
 from tests.llm_server import Answer, LlmServer
+from tests.scripted_bench import DEVICE
+from workloads.llm_layers import PRODUCTS
 
 EVOLVE = [sys.executable, "-m", "evolve"]
 
@@ -56,7 +63,17 @@ class Row:
 
 def main() -> int:
     rows = []
-    measures = (framework_cost, child_life, walls, call_rate, two_workers, calls_under_way, help_time, score_time)
+    measures = (
+        framework_cost,
+        child_life,
+        walls,
+        call_rate,
+        two_workers,
+        calls_under_way,
+        help_time,
+        score_time,
+        replays,
+    )
     for measure in measures:
         print(f"measuring {measure.__name__.replace('_', ' ')} ...", file=sys.stderr)
         rows.append(measure())
@@ -291,6 +308,39 @@ def score_time(repeats: int = 3) -> Row:
         _spread([a / b for a, b in zip(ours, bare, strict=True)]),
         "3 s",
         median <= 3,
+    )
+
+
+def replays(rounds: int = 20, lookups: int = 500) -> Row:
+    """Configurations of gemm_tiles looked up a second, through the problem's own simulations, on made-up times.
+
+    Compared with looking the same up in a bare dict.
+    """
+    product = PRODUCTS["test"][1]
+    every = legal(product.m, product.n, product.k, DEVICE)
+    times = {tiles.configuration: Timing(Status.OK, 1.0 + number, 0.0, 1) for number, tiles in enumerate(every)}
+    problem, case = GemmTiles(), Case(product, GpuRow(DEVICE, times, 1.0, 1.0))
+    decisions = [dict(zip(KEYS, tiles.configuration, strict=True)) for tiles in (every * lookups)[:lookups]]
+
+    def replay() -> None:
+        for decision in decisions:
+            simulation = problem.simulate(case)
+            next(simulation)
+            with suppress(StopIteration):
+                simulation.send(decision)
+
+    def look_up() -> None:
+        for decision in decisions:
+            times[tuple(decision.values())]
+
+    ours, bare = zip(*((lookups / _timed(replay), lookups / _timed(look_up)) for _ in range(rounds)), strict=True)
+    return Row(
+        "gemm_tiles, configurations replayed a second",
+        f"{statistics.median(ours):,.0f}",
+        f"a bare dict {statistics.median(bare):,.0f}",
+        _spread([mine / theirs for mine, theirs in zip(ours, bare, strict=True)]),
+        "10,000/s",
+        statistics.median(ours) >= 10_000,
     )
 
 

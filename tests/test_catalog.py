@@ -96,6 +96,8 @@ BROKEN = {
     "has no objective": (TOY.replace('    objective = "cost"\n', ""), "set `objective`"),
     "has an odd direction": (TOY + '    direction = "up"\n', "'up'; say minimize or maximize"),
     "imports a text": (TOY + '    imports = "networkx"\n', "must be a tuple"),
+    "measures a text": (TOY + '    measured = "seconds"\n', "must be a tuple of names of metrics"),
+    "is held out by a word": (TOY + '    held_out = "yes"\n', "must be True or False"),
     "has a negative floor": (TOY + "    floor = -1\n", "must be a number of at least 0"),
     "does not ask": (TOY.replace("yield", ""), "generator"),
 }
@@ -158,6 +160,19 @@ def test_the_digest_follows_the_code_and_the_baselines(write):
     with_seed = catalog.digest(catalog.load(str(write(TOY))))
     changed = catalog.digest(catalog.load(str(write(TOY + "\n# changed\n"))))
     assert len({before, with_seed, changed}) == 3
+
+
+def test_the_digest_of_what_comes_with_the_package_follows_what_problems_share(write, tmp_path, monkeypatch):
+    monkeypatch.setattr(catalog, "_home", lambda: tmp_path / "evaluators")
+    path = write(TOY, "evaluators/toy/problem.py")
+    digests = [catalog.digest_of(path)]
+    for shared in ("evaluators/gpu/__init__.py", "evaluators/gpu/table.py", "workloads/layers.py"):
+        write("# shared\n", shared)
+        digests.append(catalog.digest_of(path))
+    assert len(set(digests)) == 4
+    write("# not shared: another problem\n", "evaluators/other/problem.py")
+    write("", "evaluators/other/__init__.py")
+    assert catalog.digest_of(path) == digests[-1]
 
 
 def test_listing_problems_imports_none_of_them():

@@ -48,6 +48,21 @@ class Traced(Guess):
         return case[0] % 2
 
 
+class Measured(Guess):
+    """The same, with two metrics that are another number at every reading."""
+
+    measured = ("seconds",)
+    varying: ClassVar[tuple[str, ...]] = ("seconds",)
+
+    def __init__(self):
+        self.readings = 0
+
+    def simulate(self, case):
+        metrics = yield from super().simulate(case)
+        self.readings += 1
+        return {**metrics, "seconds": 1.0, **dict.fromkeys(self.varying, 1.0 + self.readings)}
+
+
 def judge_of(sandbox, problem: Problem, count: int = 20) -> Judge:
     cases = split_cases(problem, "train").cases[:count]
     return Judge(CaseSet(problem, "train", cases), sandbox)
@@ -143,6 +158,28 @@ def test_cases_of_which_the_problem_says_nothing_are_left_out_of_the_feedback(sa
             return ""
 
     assert judge_of(sandbox, Silent()).evaluate(HONEST).feedback == ""
+
+
+def test_a_measured_metric_may_be_another_when_judged_again_and_the_second_reading_counts(sandbox):
+    problem = Measured()
+    evaluation = judge_of(sandbox, problem).evaluate(HONEST, confirm_above=0.0)
+    assert (evaluation.verdict, evaluation.confirmed) == (Verdict.OK, True)
+    assert min(result.metrics["seconds"] for result in evaluation.cases) > 40  # after the reference, and a first run
+
+
+def test_every_other_metric_must_be_the_same_when_judged_again(sandbox):
+    problem = Measured()
+    problem.varying = ("seconds", "bytes")
+    evaluation = judge_of(sandbox, problem).evaluate(HONEST, confirm_above=0.0)
+    assert evaluation.verdict is Verdict.INVALID
+    assert "depends on other cases, or on chance of its own" in evaluation.feedback
+
+
+def test_a_simulation_without_a_metric_that_it_says_it_measures_is_at_fault(sandbox):
+    problem = Measured()
+    problem.measured = ("second",)
+    with pytest.raises(ProblemError, match="does not return 'second', which `measured` names"):
+        judge_of(sandbox, problem).evaluate(HONEST)
 
 
 def test_a_score_above_the_bar_is_confirmed_by_a_second_run(judge):

@@ -11,7 +11,7 @@ from evolve.conformance.fingerprint import fingerprint
 from evolve.conformance.play import End, Enough, Recording, play, record
 from evolve.conformance.subject import Subject
 from evolve.judge import Judge
-from evolve.problem import CPU_SECONDS, Call
+from evolve.problem import CPU_SECONDS, Call, steady
 from evolve.sandbox import Sandbox, wire
 from evolve.text import counted
 from evolve.types import Limits, Verdict
@@ -24,7 +24,10 @@ SLACK = 4.0
 
 
 def check_simulator(subject: Subject) -> list[Finding]:
-    """Plays recorded decisions again: the questions, the metrics and the case must be as they were."""
+    """Plays recorded decisions again: the questions, the metrics and the case must be as they were.
+
+    Metrics that are measured may be others.
+    """
     played = [record(subject, index, "reference") for index in subject.sample(CASES)]
     fresh = split_cases(subject.problem, "train").cases  # the others have been played before
     for recording in reversed(played):
@@ -33,7 +36,7 @@ def check_simulator(subject: Subject) -> list[Finding]:
         once, twice = (_again(subject, case, recording) for _ in range(2))
         changed = fingerprint(case) != before
         for came in (once, twice):
-            if came != (recording.play.metrics, "", recording.play.end):
+            if came != (steady(subject.problem, recording.play.metrics), "", recording.play.end):
                 return [_unsteady(subject, recording, came, changed)]
         if changed:
             return [_changed(subject.cases.labels[recording.case])]
@@ -42,7 +45,7 @@ def check_simulator(subject: Subject) -> list[Finding]:
 
 
 def _again(subject: Subject, case: Any, recording: Recording) -> tuple[Mapping[str, float], str, End]:
-    """Returns the metrics of the recorded decisions, and what was asked otherwise, if anything."""
+    """Returns the steady metrics of the recorded decisions, and what was asked otherwise, if anything."""
     differs = ""
 
     def decide(number: int, call: Call) -> Any:
@@ -53,7 +56,7 @@ def _again(subject: Subject, case: Any, recording: Recording) -> tuple[Mapping[s
         return recording.replay(number, call)
 
     ended = play(subject.problem, case, decide)
-    return ended.metrics, differs, ended.end
+    return steady(subject.problem, ended.metrics), differs, ended.end
 
 
 def _unsteady(
@@ -61,7 +64,8 @@ def _unsteady(
 ) -> Finding:
     name, label = subject.problem.objective, subject.cases.labels[recording.case]
     metrics, differs, _ = came
-    wrong = [key for key in recording.play.metrics if metrics.get(key) != recording.play.metrics[key]]
+    known = steady(subject.problem, recording.play.metrics)
+    wrong = [key for key in known if metrics.get(key) != known[key]]
     key = name if name in wrong else next(iter(wrong), name)
     values = f"{key} {recording.play.metrics.get(key)}, then {metrics.get(key)}"
     return fix(
@@ -79,8 +83,8 @@ def _cause(subject: Subject, recording: Recording) -> str:
         copies = [copy.deepcopy(subject.problem) for _ in range(2)]
     except Exception:  # noqa: BLE001 - it may hold what cannot be copied
         copies = []
-    plays = [play(problem, case, recording.replay) for problem in copies]
-    if plays and plays[0].metrics and plays[0].metrics == plays[1].metrics:
+    plays = [steady(problem, play(problem, case, recording.replay).metrics) for problem in copies]
+    if plays and plays[0] and plays[0] == plays[1]:
         return "keep nothing on the problem object (`self`) from one `simulate` to the next"
     return (
         "draw random numbers only from a generator that is made in `simulate` with a seed from the case, look at no "
@@ -139,7 +143,7 @@ def _difference(subject: Subject, first: Sequence[Mapping[str, float]], again: M
     if again.verdict is not Verdict.OK:
         return f"{again.verdict}: {again.message}"
     for index, metrics in enumerate(first):
-        wrong = [key for key in metrics if metrics[key] != again.metrics[index].get(key)]
+        wrong = [key for key in steady(subject.problem, metrics) if metrics[key] != again.metrics[index].get(key)]
         if wrong:
             values = f"{wrong[0]} {metrics[wrong[0]]}, then {again.metrics[index].get(wrong[0])}"
             return f"{values} on {subject.cases.labels[index]}"
@@ -147,8 +151,9 @@ def _difference(subject: Subject, first: Sequence[Mapping[str, float]], again: M
 
 
 def check_noise(subject: Subject) -> list[Finding]:
-    """Judges the reference of a timed problem several times and says how far its scores spread."""
-    if not (subject.problem.timed and subject.problem.objective == CPU_SECONDS):
+    """Judges the reference several times where what counts is measured, and says how far its scores spread."""
+    timed = (CPU_SECONDS,) if subject.problem.timed else ()
+    if subject.problem.objective not in (*timed, *subject.problem.measured):
         return []
     scores = [subject.judge.evaluate(subject.sources["reference"]).score for _ in range(REPEATS)]
     known = [score for score in scores if score is not None]

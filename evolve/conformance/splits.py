@@ -16,6 +16,7 @@ FEWEST = 20
 CHANCE = 0.05
 """The share of cases that may be equal by chance."""
 Marks = list[str | None]
+_HELD_OUT = "the test cases are held out, not secret"
 SECRETS = "one secret of evolve check", "another secret of evolve check"
 
 
@@ -28,10 +29,12 @@ def check_splits(subject: Subject) -> list[Finding]:
         found.append(look("cases hold what cannot be compared, so equal ones may have gone unseen"))
     equal = list(_equal(subject, sets, marks))
     counts = ", ".join(f"{name} {len(set(cases.stretches))}" for name, cases in sets.items())
+    held_out = subject.problem.held_out
     if found or any(finding.status is not Status.OK for finding in equal):
-        return [*found, *equal]
+        return [*found, *equal, *([fine(_HELD_OUT)] if held_out else [])]
     said = "; ".join(finding.found for finding in equal) or "no case in two splits"
-    return [fine(f"independent stretches: {counts}; {said}; sealed cases follow their secret")]
+    kept = _HELD_OUT if held_out else "sealed cases follow their secret"
+    return [fine(f"independent stretches: {counts}; {said}; {kept}")]
 
 
 def secret_of(name: str) -> str:
@@ -80,11 +83,14 @@ def _repeated(subject: Subject, marks: dict[str, Marks]) -> Iterator[Finding]:
 
 
 def _equal(subject: Subject, sets: dict[str, CaseSet], marks: dict[str, Marks]) -> Iterator[Finding]:
-    """Finds cases that are in two splits, or in the sealed one whatever its secret."""
+    """Finds cases that are in two splits, or in the sealed one whatever its secret; held-out ones have none."""
     for one, other in combinations(SPLITS, 2):
         yield from _shared(subject, f"{one} and {other} share", sets[one], marks[one], marks[other])
     again = _marks(split_cases(subject.problem, "test", SECRETS[1]))
-    yield from _shared(subject, "two secrets share", sets["test"], marks["test"], again)
+    if not subject.problem.held_out:
+        yield from _shared(subject, "two secrets share", sets["test"], marks["test"], again)
+    elif again != marks["test"]:
+        yield fix("`held_out` is set, but test cases follow the secret", "leave `held_out` out: these cases are sealed")
 
 
 def _shared(subject: Subject, which: str, cases: CaseSet, one: Marks, other: Marks) -> Iterator[Finding]:

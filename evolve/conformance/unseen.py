@@ -8,6 +8,7 @@ from evolve.conformance.splits import secret_of
 from evolve.conformance.subject import Subject
 from evolve.judge import Judge
 from evolve.problem import ProblemError
+from evolve.text import kept
 from evolve.types import Verdict
 from evolve.wave import Measurement, objective
 
@@ -18,7 +19,7 @@ _MEND = "mend these cases or what `simulate` and `bound` make of them: `evolve v
 
 
 def check_unseen(subject: Subject) -> list[Finding]:
-    """Judges the reference on validation and sealed cases, and compares these with the bound and with train."""
+    """Judges the reference on validation and test cases, and compares these with the bound and with train."""
     found: list[Finding] = []
     for name in ("validation", "test"):
         subject.tell(name)
@@ -28,7 +29,8 @@ def check_unseen(subject: Subject) -> list[Finding]:
             found += _wrong(subject, cases, measured)
         except ProblemError as error:
             found.append(fix(f"on {name}: {error}", _MEND))
-    return found or [fine("the reference finishes validation and sealed cases, which are like those of train")]
+    unseen = f"validation and {kept(subject.problem.held_out)} cases"
+    return found or [fine(f"the reference finishes {unseen}, which are like those of train")]
 
 
 def _wrong(subject: Subject, cases: CaseSet, measured: Measurement) -> Iterator[Finding]:

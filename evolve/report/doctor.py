@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from evolve.models.keys import load_env
-from evolve.report import tables
+from evolve.report import gpu, tables
 from evolve.sandbox import Sandbox, SandboxError, advice, kernel, selftest
 from evolve.text import brief
 from evolve.types import MINIMUM, Layer
@@ -38,23 +38,25 @@ class Health:
     findings: tuple[selftest.Finding, ...] = ()
     problem: str = ""
     keys: tuple[str, ...] = ()  # names of the variables that hold keys of providers
+    gpus: gpu.Gpus | None = None  # None: nobody has looked
 
 
 def examine() -> Health:
-    """Attacks a sandbox of this machine from within."""
+    """Attacks a sandbox of this machine from within, and looks at what else is there."""
     machine = f"{platform.system()} {platform.release()}, {platform.machine()}, {os.cpu_count()} cores"
     versions = {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
     versions |= {name: _version(name) for name in _FOR_MODELS}
     load_env()
     keys = tuple(sorted(name for name, value in os.environ.items() if name.endswith(_KEY) and value.strip()))
+    gpus = gpu.examine()
     try:
         with Sandbox(unsafe=True) as sandbox:  # the attacks are ours
             findings = tuple(selftest.attack_all(sandbox))
             walls = tuple(_wall(layer, sandbox) for layer in Layer)
     except SandboxError as error:
-        return Health(False, machine, versions, problem=str(error), keys=keys)
+        return Health(False, machine, versions, problem=str(error), keys=keys, gpus=gpus)
     sound = all(wall.stands for wall in walls if wall.needed) and all(finding.stopped for finding in findings)
-    return Health(sound, machine, versions, walls, findings, keys=keys)
+    return Health(sound, machine, versions, walls, findings, keys=keys, gpus=gpus)
 
 
 def _wall(layer: Layer, sandbox: Sandbox) -> Wall:
@@ -78,10 +80,19 @@ def describe(health: Health) -> str:
         "versions  " + ", ".join(f"{k} {v}" for k, v in health.versions.items()),
         "keys      "
         + (", ".join(health.keys) or "none, so only embedded proposers and local models can write policies"),
+        *_gpus(health),
     ]
     if health.problem:
         return "\n".join([*lines, f"sandbox   missing: {health.problem}"])
     return "\n".join([*lines, "", _walls(health), "", _attacks(health), "", *_verdict(health)])
+
+
+def _gpus(health: Health) -> list[str]:
+    """Returns what there is to measure on; without any the machine is as sound as with it."""
+    if health.gpus is None:
+        return []
+    first, *more = gpu.describe(health.gpus)
+    return [f"gpu       {first}", *(f"          {line}" for line in more)]
 
 
 def _walls(health: Health) -> str:

@@ -22,8 +22,8 @@ def line_to_best(journal: Journal) -> list[Entry]:
     return line[::-1]
 
 
-def log_table(entries: Sequence[Entry]) -> str:
-    """Returns the log as a table."""
+def log_table(entries: Sequence[Entry], basis: str = "") -> str:
+    """Returns the log as a table; below, what the scores rest on where that is no simulation."""
     rows = [
         (
             f"#{entry.number}",
@@ -35,7 +35,8 @@ def log_table(entries: Sequence[Entry]) -> str:
         )
         for entry in entries
     ]
-    return tables.table(("candidate", "from", "by", "verdict", "score", "why"), rows, left=6)
+    log = tables.table(("candidate", "from", "by", "verdict", "score", "why"), rows, left=6)
+    return "\n".join([log, *tables.basis(basis)])
 
 
 def diff(journal: Journal, numbers: Sequence[int], *, colour: bool = False) -> str:

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from evolve.folder import RunFolder
+from evolve.header import Header
 from evolve.journal import Journal
 from evolve.problem import Problem
 from evolve.report import lineage, runs, tables, turns
 from evolve.standings import Standing
-from evolve.text import brief, inert
+from evolve.text import brief, inert, kept
 from evolve.verify import Verification
 
 
@@ -24,14 +25,14 @@ def proof(folder: RunFolder, journal: Journal, problem: Problem, result: Verific
             _scores(result, problem.objective, brief(run.header.cases, 30)),
             f"{better} {problem.objective} is better; a score is the geometric mean over cases of the ratio to the "
             "reference, the gap closed is of totals",
+            *_bases(run.header, result),
             "",
             *_duels(result),
             *_failures(result),
-            f"sealed  {result.cases} cases, a process for each; {uses(result)}",
-            f"secret  drawn when the run began; its SHA-256 {result.secret_hash[:16]}... was recorded then",
+            *_kept(result),
             f"walls   {', '.join(result.found.evaluation.layers) or 'not known'}",
             f"search  {run.pace}{_cases(run)}; cost {runs.cost(run)}",
-            *map(inert, _files(folder)),
+            *map(inert, _files(folder, result)),
             "",
             *_descent(journal, colour=colour),
             "against the reference:",
@@ -57,29 +58,30 @@ def record(folder: RunFolder, journal: Journal, problem: Problem, result: Verifi
 
 
 def conclusion(problem: Problem, result: Verification) -> str:
-    """Returns in one sentence what the sealed cases say."""
+    """Returns in one sentence what the sealed or held-out cases say."""
+    cases = f"{kept(result.held_out)} cases"
     found = f"{problem.name}: the best found, #{result.number},"
     if result.baseline is not None:
         return f"{problem.name}: the search found nothing better than the baseline {result.baseline!r}; run it longer"
     evaluation = result.found.evaluation
     if evaluation.score is None:
-        return f"{found} is {evaluation.verdict} on the sealed cases: {brief(evaluation.feedback, 300)}"
+        return f"{found} is {evaluation.verdict} on the {cases}: {brief(evaluation.feedback, 300)}"
     if result.unbeaten:
-        return f"{found} is not shown to beat {', '.join(result.unbeaten)} on the sealed cases"
+        return f"{found} is not shown to beat {', '.join(result.unbeaten)} on the {cases}"
     if result.close:
         names = ", ".join(f"{duel.baseline} on {duel.better + duel.worse} cases" for duel in result.close)
-        return (
-            f"{found} is ahead of every baseline on the sealed cases, but differs from {names} only: too few to be sure"
-        )
+        return f"{found} is ahead of every baseline on the {cases}, but differs from {names} only: too few to be sure"
     if not result.covered:
         return (
-            f"{found} is ahead of every baseline, but was found after an earlier `evolve verify` had revealed the "
-            "secret of these cases: no proof; only a new run has fresh ones"
+            f"{found} is ahead of every baseline, but was found after an earlier `evolve verify` had "
+            + ("shown scores on" if result.held_out else "revealed the secret of")
+            + " these cases: no proof; only a new run "
+            + ("begins without them" if result.held_out else "has fresh ones")
         )
     least = min(result.duels, key=lambda duel: duel.interval.mean)
     ahead = f"{least.baseline} by {least.interval.mean - 1:.2%} on the mean"
     counts = f"better on {least.better} cases, worse on {least.worse}"
-    return f"{found} beats every baseline on the sealed cases, {ahead} (every 95% interval is above 1; {counts})"
+    return f"{found} beats every baseline on the {cases}, {ahead} (every 95% interval is above 1; {counts})"
 
 
 def _scores(result: Verification, objective: str, searched: str) -> str:
@@ -91,7 +93,8 @@ def _scores(result: Verification, objective: str, searched: str) -> str:
     ]
     if result.mean_bound is not None:
         rows.append(("bound", "(no policy can do better)", "-", "-", "-", tables.natural(result.mean_bound), "100.0%"))
-    headings = ("", "policy", f"{searched} score", "sealed score", "95% interval", f"mean {objective}", "gap closed")
+    scores = f"{searched} score", f"{kept(result.held_out)} score"
+    headings = ("", "policy", *scores, "95% interval", f"mean {objective}", "gap closed")
     return tables.table(headings, rows, left=2)
 
 
@@ -121,20 +124,17 @@ def _duels(result: Verification) -> list[str]:
         if duel.baseline != result.baseline
     ]
     headings = ("best found against", "ratio", "95% interval", "better", "equal", "worse")
-    return (
-        [tables.table(headings, rows), "ratios above 1 are better; the last columns count sealed cases", ""]
-        if rows
-        else []
-    )
+    counts = f"ratios above 1 are better; the last columns count {kept(result.held_out)} cases"
+    return [tables.table(headings, rows), counts, ""] if rows else []
 
 
 def _failures(result: Verification) -> list[str]:
-    """Says which policies failed on the sealed cases."""
+    """Says which policies failed on the sealed or held-out cases."""
     failed = [row for row in result.standings if row.evaluation.score is None]
     lines = [
         f"{brief(row.name, 60)} is {row.evaluation.verdict}: {brief(row.evaluation.feedback, 300)}" for row in failed
     ]
-    return ["failed on the sealed cases:", *lines, ""] if lines else []
+    return [f"failed on the {kept(result.held_out)} cases:", *lines, ""] if lines else []
 
 
 def _descent(journal: Journal, *, colour: bool) -> list[str]:
@@ -146,11 +146,29 @@ def _descent(journal: Journal, *, colour: bool) -> list[str]:
     return [f"it grew from the baseline {brief(line[0].operator, 60)!r}; what the search changed:", changed, ""]
 
 
-def _files(folder: RunFolder) -> list[str]:
+def _bases(header: Header, result: Verification) -> list[str]:
+    """Says what the scores rest on, of the search apart where that was something else."""
+    if header.basis == result.basis:
+        return tables.basis(result.basis)
+    searched, proved = (basis or "simulation alone" for basis in (header.basis, result.basis))
+    return tables.basis(f"{searched} ({brief(header.cases, 30)}); {proved} ({kept(result.held_out)})")
+
+
+def _kept(result: Verification) -> list[str]:
+    """Says how the cases were kept from the search."""
+    if result.held_out:
+        return [f"cases   {result.cases} held out, a process for each: recorded and public, not secret; {uses(result)}"]
+    return [
+        f"sealed  {result.cases} cases, a process for each; {uses(result)}",
+        f"secret  drawn when the run began; its SHA-256 {result.secret_hash[:16]}... was recorded then",
+    ]
+
+
+def _files(folder: RunFolder, result: Verification) -> list[str]:
     return [
         f"run     {folder.path}",
         f"policy  {folder.best}",
-        f"record  {folder.proof} (with the secret, for others to judge again)",
+        f"record  {folder.proof} ({'' if result.held_out else 'with the secret, '}for others to judge again)",
     ]
 
 
@@ -160,10 +178,11 @@ def _cases(run: runs.Summary) -> str:
 
 
 def uses(result: Verification) -> str:
-    """Says how often the sealed cases were used, and how often when they were no secret any more."""
+    """Says how often the cases were used, and how often when they were no secret any more."""
+    by = "by this run" if result.held_out else ""  # other runs use the same
     if result.uses == 1:
-        return "used for the first time"
+        return f"used for the first time {by}".rstrip()
     known = result.uses_after_reveal
-    after = f", {known} of them after the secret had been revealed" if known else ""
+    after = f", {known} of them after {tables.revealed(result.held_out)}" if known else ""
     found = "before" if result.covered else "after"
-    return f"used {result.uses} times by now{after}; this policy was found {found} that"
+    return f"used {result.uses} times {by or 'by now'}{after}; this policy was found {found} that"

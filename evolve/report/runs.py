@@ -15,7 +15,7 @@ from evolve.journal import Journal
 from evolve.problem import Problem
 from evolve.report import tables
 from evolve.report.turns import origin
-from evolve.text import brief, counted
+from evolve.text import brief, counted, kept
 from evolve.types import Layer, Usage, unsafe
 
 
@@ -122,16 +122,17 @@ def describe(run: Summary) -> str:
         f"run       {brief(run.run, 1000)}",
         f"problem   {brief(header.problem, 80)}{_cases(header)}; seed {header.seed}; "
         f"evolve {brief(header.engine, 20)}; {brief(header.started, 40)}",
+        *tables.basis(header.basis, 9),
         f"written   {brief(header.proposers, 300)}",
         f"judged    {run.pace}: {verdicts or 'none yet'}",
         *([f"unused    {_unused(run)}"] if run.outcomes else []),
         f"cost      {cost(run)}",
-        f"sealed    {_sealed(run)}",
+        f"{'held out' if header.held_out else 'sealed':9} {_used(run)}",
         *[f"sandbox   {text}" for text in sandbox(run)],
         *([f"stopped   {brief(run.fault, 300)}"] if run.fault else []),
     ]
     if run.best is not None:
-        lines += [f"best      #{run.best} ({run.origin}): {_scores(run)}", *_next(run.run)]
+        lines += [f"best      #{run.best} ({run.origin}): {_scores(run)}", *_next(run)]
     return "\n".join(lines)
 
 
@@ -169,10 +170,12 @@ def _scores(run: Summary) -> str:
     return f"score {tables.number(run.train_score, 4)} on {brief(run.header.cases, 80)}{validation}"
 
 
-def _sealed(run: Summary) -> str:
+def _used(run: Summary) -> str:
     used = f"used {counted(run.sealed_uses, 'time')}" if run.sealed_uses else "never used"
     if run.sealed_uses_after_reveal:
-        used += f", {run.sealed_uses_after_reveal} of them after the secret had been revealed"
+        used += f", {run.sealed_uses_after_reveal} of them after {tables.revealed(run.header.held_out)}"
+    if run.header.held_out:
+        return f"recorded and public, not secret; {used}"
     return f"{used}; the secret's SHA-256 is {brief(run.header.secret_hash[:16], 16)}..."
 
 
@@ -185,10 +188,10 @@ def sandbox(run: Summary) -> list[str]:
     ]
 
 
-def _next(run: str) -> list[str]:
-    folder = shlex.quote(run)
+def _next(run: Summary) -> list[str]:
+    folder = shlex.quote(run.run)
     return [
-        f"next      evolve verify {folder}    prove it on sealed cases",
+        f"next      evolve verify {folder}    prove it on {kept(run.header.held_out)} cases",
         f"          evolve diff {folder}      see what changed against the reference",
         f"          evolve log {folder}       see how it came about",
     ]

@@ -84,7 +84,7 @@ def interval(value: Interval | None, digits: int = 3) -> str:
 
 
 def standings(rows: Sequence[Standing], objective: str) -> str:
-    """Returns policies side by side, then the bound, and under the table why those without a score have none."""
+    """Returns policies side by side, then the bound; below, why some have no score, and what all of them rest on."""
     summaries = list(dict.fromkeys(name for row in rows for name in row.summary))
     body = [(*_standing(row), *_figures(row.summary, summaries)) for row in rows]
     for bound in [row.bound for row in rows if row.bound is not None][:1]:
@@ -95,7 +95,18 @@ def standings(rows: Sequence[Standing], objective: str) -> str:
         f"{brief(row.name, 60)}: {brief(row.evaluation.feedback, 300)}" for row in rows if row.evaluation.score is None
     ]
     marks = [UNSAFE] if any(row.evaluation.unsafe for row in rows) else []
-    return "\n".join([table(headings, body, left=2), *failed, *marks])
+    based = [line for row in rows[:1] for line in basis(row.basis)]
+    return "\n".join([table(headings, body, left=2), *failed, *marks, *based])
+
+
+def revealed(held_out: bool) -> str:
+    """Says what the first verification of a run gave away."""
+    return "scores on them had been shown" if held_out else "the secret had been revealed"
+
+
+def basis(said: str, width: int = 0) -> list[str]:
+    """Returns a line on what scores rest on where that is no simulation; its first word fills ``width``."""
+    return [f"{'basis':{width}} {brief(said, _WIDEST)}"] if said else []
 
 
 def _standing(row: Standing) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ def turn(journal: Journal, number: int) -> Candidate | Miss:
 def describe_turn(journal: Journal, number: int) -> str:
     """Returns what one turn led to, as text."""
     found = turn(journal, number)
-    return describe_miss(found) if isinstance(found, Miss) else describe_candidate(found)
+    return describe_miss(found) if isinstance(found, Miss) else describe_candidate(found, journal.header.basis)
 
 
 def describe_prompt(journal: Journal, number: int) -> str:
@@ -64,8 +64,8 @@ def describe_miss(found: Miss) -> str:
     return "\n".join([*lines, "", inert(found.answer).rstrip()]).rstrip()
 
 
-def describe_candidate(found: Candidate) -> str:
-    """Returns a candidate with its origin, its verdict and its source."""
+def describe_candidate(found: Candidate, basis: str = "") -> str:
+    """Returns a candidate with its origin, its verdict, what that rests on, and its source."""
     proposal, evaluation = found.proposal, found.evaluation
     confirmed = "; confirmed, one process for each case" if evaluation.confirmed else ""
     score = "" if evaluation.score is None else f", score {evaluation.score:.4f}"
@@ -73,6 +73,7 @@ def describe_candidate(found: Candidate) -> str:
         f"#{found.number} by {_author(proposal)}{_from(proposal.parents)}",
         f"why       {brief(proposal.rationale, 400) or '-'}",
         f"verdict   {tables.verdict(evaluation)}{score}{confirmed}",
+        *tables.basis(basis, 9),
         f"cost      {counted(evaluation.calls, 'call')}, {evaluation.cpu_seconds:.3f} s of CPU in the sandbox",
         f"sandbox   {', '.join(evaluation.layers) or '-'}",
         *_spent(proposal),

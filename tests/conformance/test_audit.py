@@ -10,12 +10,16 @@ from conformance.problems import CHECKED, NO_BOUND, ONLY_KNOWN_JOBS, PLAN, QUEUE
 
 from evolve import catalog, cli
 from evolve.conformance import Status, audit
+from evolve.problem import Unready
 from evolve.report import check
 
 
 @pytest.mark.parametrize("name", catalog.names())
 def test_every_problem_of_the_package_passes(name):
-    found = audit(catalog.load(name), Random(0), time.monotonic)
+    try:
+        found = audit(catalog.load(name), Random(0), time.monotonic)
+    except Unready as lack:
+        pytest.skip(str(lack))
     assert found.passed, check.describe(found)
     lookahead = {"spot": "of 20 pairs differ later", "prism": "asks once a case"}.get(name, "")
     assert lookahead in next(finding.found for finding in found.findings if finding.check == "look-ahead")

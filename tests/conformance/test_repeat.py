@@ -3,7 +3,7 @@
 from conformance.problems import PLAN, QUEUE, SMITH
 
 from evolve.conformance.finding import Status, fine
-from evolve.conformance.repeat import check_order, check_process, check_simulator
+from evolve.conformance.repeat import check_noise, check_order, check_process, check_simulator
 
 
 def simulated(subject, start, *more):
@@ -100,3 +100,29 @@ def test_a_simulator_that_keeps_state_between_cases_is_found_by_judging_them_alo
     )
     (finding,) = check_order(subject(QUEUE, kept, ('{"delay": delay', '{"delay": random.played + delay')))
     assert finding.status is Status.FIX
+
+
+CLOCKED = [  # a metric that is read anew each time
+    ('{"delay": delay', '{"seconds": random.random(), "delay": delay'),
+    ("    limits =", '    measured = ("seconds",)\n    limits ='),
+]
+
+
+def test_what_is_measured_need_not_come_out_the_same_and_all_else_must(subject):
+    measured = subject(QUEUE, *CLOCKED)
+    for check in (check_simulator, check_order, check_process):
+        (finding,) = check(measured)
+        assert finding.status is Status.OK, finding
+    (finding,) = check_simulator(subject(QUEUE, *CLOCKED, ("len(case)}", "len(case) + random.random()}")))
+    assert finding.status is Status.FIX
+    assert "came to another result when played again: delay " in finding.found
+    (finding,) = check_process(subject(QUEUE, *CLOCKED, ("len(case)}", "len(case) + random.random()}")))
+    assert finding.status is Status.FIX
+
+
+def test_how_far_a_measured_objective_spreads_is_said(subject):
+    counts = [*CLOCKED, ('objective, direction = "delay"', 'objective, direction = "seconds"')]
+    (finding,) = check_noise(subject(QUEUE, *counts))
+    assert finding.found.startswith("the reference, judged 5 times, scored ")
+    assert finding.status is Status.LOOK
+    assert check_noise(subject(QUEUE, *CLOCKED)) == []

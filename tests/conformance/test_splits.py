@@ -96,3 +96,33 @@ def test_a_fingerprint_sees_what_a_value_consists_of():
     assert len({fingerprint(value) for value in values}) == len(values)
     assert fingerprint(iter([])) is not None
     assert fingerprint(x for x in []) is None
+
+
+HELD_OUT = (  # the test cases are the same whatever the secret
+    ("    limits =", "    held_out = True\n    limits ="),
+    ("in split.seeds(20)]", "in ([4 * n for n in range(20)] if split.name == 'test' else split.seeds(20))]"),
+)
+
+
+def test_cases_that_are_held_out_need_no_secret_and_that_is_said(subject):
+    (finding,) = check_splits(subject(QUEUE, *HELD_OUT))
+    assert finding.status is Status.OK
+    assert finding.found.endswith("; the test cases are held out, not secret")
+    assert "sealed" not in finding.found
+
+
+def test_without_that_word_cases_that_do_not_follow_the_secret_are_found(subject):
+    assert fixes(subject(QUEUE, HELD_OUT[1])) == ["two secrets share 20 of 20 cases, such as test 0"]
+
+
+def test_cases_that_are_called_held_out_and_follow_the_secret_are_found(subject):
+    assert fixes(subject(QUEUE, HELD_OUT[0])) == ["`held_out` is set, but test cases follow the secret"]
+
+
+def test_held_out_cases_that_are_in_another_split_are_found_all_the_same(subject):
+    findings = check_splits(subject(QUEUE, HELD_OUT[0], ("in split.seeds(20)]", "in range(20)]")))
+    assert [finding.found for finding in findings if finding.status is Status.FIX] == [
+        f"{pair} share 20 of 20 cases, such as {pair.partition(' ')[0]} 0"
+        for pair in ("train and validation", "train and test", "validation and test")
+    ]
+    assert findings[-1].found == "the test cases are held out, not secret"

@@ -1,0 +1,1 @@
+"""The problem `gemm_tiles`; see problem.py and README.md."""
