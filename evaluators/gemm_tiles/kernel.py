@@ -34,6 +34,20 @@ _SLAB_ELEMENTS = 1 << 27
 """Elements that the float64 reference holds at once: a GiB."""
 
 
+@triton.jit
+def tile_of(program, rows, columns, GROUP_M: tl.constexpr):  # noqa: N803
+    """Returns the row and the column, of so many of tiles, of the tile that a program computes.
+
+    Bands of GROUP_M rows are walked column by column, so that programs that run at the same time share rows of A and
+    columns of B in the L2.
+    """
+    band = program // (GROUP_M * columns)
+    first = band * GROUP_M
+    height = tl.minimum(rows - first, GROUP_M)
+    within = program - band * GROUP_M * columns
+    return first + within % height, within // height
+
+
 @triton.jit(do_not_specialize=["m"])
 def multiply(
     a,
@@ -54,18 +68,10 @@ def multiply(
     ``WHOLE_K`` promises that k is a multiple of BLOCK_K, so that no step needs a mask along k.  Not specialised on m,
     which differs from batch to batch; n and k are those of a layer, and their alignment decides how wide loads are.
     """
-    # Which tile: bands of GROUP_M rows of tiles are walked column by column, so that programs that run at the same
-    # time share rows of A and columns of B in the L2.
-    program = tl.program_id(0)
     part = tl.program_id(1)
-    rows = tl.cdiv(m, BLOCK_M)
-    columns = tl.cdiv(n, BLOCK_N)
-    band = program // (GROUP_M * columns)
-    first = band * GROUP_M
-    height = tl.minimum(rows - first, GROUP_M)
-    within = program - band * GROUP_M * columns
-    top = (first + within % height) * BLOCK_M
-    left = (within // height) * BLOCK_N
+    row_of_tiles, column_of_tiles = tile_of(tl.program_id(0), tl.cdiv(m, BLOCK_M), tl.cdiv(n, BLOCK_N), GROUP_M)
+    top = row_of_tiles * BLOCK_M
+    left = column_of_tiles * BLOCK_N
 
     # Which steps along k: as many for each part, but for the last ones.
     steps = tl.cdiv(k, BLOCK_K)
