@@ -95,6 +95,17 @@ def named_cases(problem: Problem, name: str) -> CaseSet:
     raise EvolveError(f"{problem.name} has no case set and no file {name!r}; case sets: {known}")
 
 
+def insist_on_searchable(problem: Problem, name: str) -> None:
+    """Refuses case sets that are kept from searches.
+
+    Raises:
+        EvolveError: it is one.
+    """
+    if name in problem.reserved:
+        score = f"evolve score {problem.name} POLICY.py --cases {name}"
+        raise EvolveError(f"the cases {name} are kept from searches, to confirm what they find: `{score}`")
+
+
 def basis_of(problem: Problem, name: str) -> str:
     """Returns what scores on a split, a named set or a file rest on where that is no simulation; else nothing."""
     with blaming(problem, "basis"):

@@ -67,7 +67,7 @@ def _problems(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     from evolve import catalog, plan, session
-    from evolve.cases import basis_of, cases_of
+    from evolve.cases import basis_of, cases_of, insist_on_searchable
     from evolve.report import tables
     from evolve.report.progress import ProgressLine
     from evolve.standings import gap
@@ -75,6 +75,7 @@ def _run(options: argparse.Namespace) -> int:
     problem = catalog.load(options.problem)
     problem.baselines()  # whatever is wrong with them is said before a folder is made
     searched = options.cases or "train"
+    insist_on_searchable(problem, searched)
     cases = cases_of(problem, searched)
     limit, writing = plan.limit(options), plan.writing(options)
     preview = [*plan.preview(writing, problem, cases, limit), *tables.basis(basis_of(problem, searched), 9)]

@@ -28,7 +28,7 @@ def check(decision: Any, returns: Any) -> Any:
     """
     accepts, convert = _compiled(returns)
     if not accepts(decision):
-        raise InvalidDecision(f"expected {_name(returns)}, got {_inner_flaw(decision) or describe(decision)}")
+        raise InvalidDecision(f"expected {_name(returns)}, got {describe(decision)}{_odd_inside(decision, returns)}")
     return decision if convert is None else convert(decision)
 
 
@@ -54,8 +54,19 @@ def describe(value: Any) -> str:
     return f"a value of type {kind.__name__}"
 
 
-def _inner_flaw(decision: Any) -> str:
-    return _flaw(decision) if type(decision) in (list, dict) else ""
+def _odd_inside(decision: Any, returns: Any) -> str:
+    """Returns what is wrong with a list or dict in words, where it can be named in a few."""
+    if type(decision) not in (list, dict):
+        return ""
+    if flaw := _flaw(decision):
+        return f", {flaw}"
+    origin, inner = typing.get_origin(returns), typing.get_args(returns)
+    if origin is not type(decision) or not inner:
+        return ""
+    accepts = checker(inner[-1])
+    items = decision.items() if type(decision) is dict else enumerate(decision)
+    odd = next(((key, value) for key, value in items if not accepts(value)), None)
+    return "" if odd is None else f", with {describe(odd[1])} at {describe(odd[0])}"
 
 
 def _flaw(decision: Any) -> str:

@@ -143,6 +143,9 @@ class Problem:
 
     limits: ClassVar[Limits] = Limits()
 
+    reserved: ClassVar[tuple[str, ...]] = ()
+    """Case sets that no search may see, for they are to confirm what it found."""
+
     name: str = ""
     """Set when the problem is loaded: the name of its folder or file."""
 

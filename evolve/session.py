@@ -14,7 +14,7 @@ from pathlib import Path
 from evolve import catalog, finalists, loop
 from evolve.archives.lineages import Lineages
 from evolve.budget import Budget, Limit
-from evolve.cases import basis_of, cases_of
+from evolve.cases import basis_of, cases_of, insist_on_searchable
 from evolve.database import JournalError
 from evolve.executors import Executor
 from evolve.executors.local import LocalExecutor, default_workers
@@ -86,6 +86,7 @@ def search(
     Raises:
         EvolveError: the folder is another run's, the problem is at fault, or the sandbox failed.
     """
+    insist_on_searchable(problem, cases)
     folder = RunFolder(out)
     now = partial(_header, problem, writing, cases, basis_of(problem, cases))
     with folder.locked(), (_resumed if folder.exists else _begun)(folder, now, seed) as journal:

@@ -140,9 +140,15 @@ def test_what_is_wrong_inside_a_list_or_a_dict_is_named():
     deep = []
     for _ in range(200):
         deep = [deep]
-    with pytest.raises(InvalidDecision, match=r"expected list, got lists and dicts nested more than \d+ deep$"):
+    with pytest.raises(InvalidDecision, match=r"got a list of 1, lists and dicts nested more than \d+ deep$"):
         check(deep, list)
-    with pytest.raises(InvalidDecision, match=r"expected dict, got a value that is not plain data, of type float$"):
+    with pytest.raises(InvalidDecision, match=r"got a dict of 1, a value that is not plain data, of type float$"):
         check({"a": math.nan}, dict)
-    with pytest.raises(InvalidDecision, match=r"expected list\[int\], got a list of 1$"):
-        check(["a"], list[int])
+    with pytest.raises(InvalidDecision, match=r"expected list\[int\], got a list of 2, with the text 'a' at 1$"):
+        check([0, "a"], list[int])
+    with pytest.raises(
+        InvalidDecision, match=r"expected dict\[str, int\], got a dict of 2, with 128.0 at the text 'b'$"
+    ):
+        check({"a": 1, "b": 128.0}, dict[str, int])
+    with pytest.raises(InvalidDecision, match=r"expected tuple\[int, str\], got a list of 1$"):
+        check([1], tuple[int, str])

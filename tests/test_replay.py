@@ -13,6 +13,8 @@ from evolve import catalog, overview
 from evolve.budget import Limit
 from evolve.cases import basis_of
 from evolve.cli import main
+from evolve.executors import Task
+from evolve.executors.local import LocalExecutor
 from evolve.folder import RunFolder
 from evolve.header import FORMAT
 from evolve.problem import ProblemError, Unready
@@ -139,11 +141,10 @@ def test_recording_tells_how_far_it_is_and_how_to_use_what_it_wrote(home, capsys
     assert main(["score", "tiny.py", "--workers", "1"]) == 0
 
 
-def test_a_recording_elsewhere_is_said_to_be_where_the_problem_does_not_look(home, capsys):
+def test_a_recording_elsewhere_is_named_and_how_it_is_used_is_for_the_problem_to_say(home, capsys):
     assert main(["gpu", "record", "tiny.py", "--out", "mine"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("recorded  mine\n")
-    assert "put it there to have it replayed" in out
+    assert out == "recorded  mine\n"
     assert files(home) - {"tiny.py"} == {"mine"}
 
 
@@ -306,3 +307,27 @@ def test_a_journal_of_a_format_that_knew_no_basis_is_refused_as_that_of_another_
         subprocess.run([sys.executable, "-c", change.format(statement)], check=True)
         assert main(["show", "run"]) == 1
         assert "was written by another version of evolve" in capsys.readouterr().err
+
+
+def test_cases_that_are_kept_from_searches_are_refused_by_a_run_and_judged_by_score(recorded, capsys):
+    path = recorded / "tiny.py"
+    kept = (
+        "    reserved = ('proof',)\n\n    def case_sets(self):\n        return {'proof': [3, 8, 13]}\n\n    def basis"
+    )
+    path.write_text(path.read_text().replace("    def basis", kept, 1))
+    assert main([*RUN, "5", "--cases", "proof"]) == 1
+    said = capsys.readouterr().err
+    assert "the cases proof are kept from searches, to confirm what they find: `evolve score tiny POLICY.py" in said
+    assert "run" not in files(recorded)
+    assert main(["score", "tiny.py", "reference", "--cases", "proof"]) == 0
+
+
+def test_a_table_that_is_exchanged_while_a_run_goes_on_gives_no_score(recorded):
+    problem = catalog.load("tiny.py")
+    began = basis_of(problem, "train")
+    problem.basis = lambda cases: began  # a problem's scores rest on one table, whatever becomes of its file
+    with LocalExecutor(problem, 1) as executor:
+        assert executor.submit(Task(tiny.REFERENCE)).result().score == 1.0
+        (recorded / TABLE).write_text("2")
+        with pytest.raises(Unready, match=r"have to rest on .* table 1; since then it has become .* table 2"):
+            executor.submit(Task(tiny.REFERENCE, cases="validation")).result()

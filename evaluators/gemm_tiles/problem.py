@@ -14,12 +14,15 @@ from evaluators.gpu import store
 from evaluators.gpu.bench import Device, GpuError, Shape, Status, Timing
 from evaluators.gpu.live import Live, open_bench
 from evaluators.gpu.sweep import sweep
-from evaluators.gpu.table import Row
+from evaluators.gpu.table import Row, Table
 from evolve.problem import Call, InvalidDecision, Problem, Simulation, Split, Unready
 from evolve.types import EvolveError, Limits
 from workloads.llm_layers import PRODUCTS
 
 KERNEL = "evaluators.gemm_tiles.kernel"
+LIVE = {"live": "train", "live-held-out": "test"}
+"""The case sets that are measured now, and the split whose layers they have."""
+
 QUICK = 12
 
 
@@ -58,8 +61,10 @@ class GemmTiles(Problem):
     objective: ClassVar[str] = "microseconds"
     direction = "minimize"
     held_out: ClassVar[bool] = True
+    reserved: ClassVar[tuple[str, ...]] = ("live-held-out",)
     measured: ClassVar[tuple[str, ...]] = ("microseconds", "of_vendor")
-    limits = Limits(step_seconds=600)  # a compiler may be slow, and others may be measuring on the same GPU
+    # To choose takes microseconds.  But a compiler may be slow, and others may be measuring on the same GPU.
+    limits = Limits(cpu_seconds=2, call_seconds=1, step_seconds=900)
 
     def cases(self, split: Split) -> list[Case]:
         """Returns the 20 layers of a split with their recorded times; those of ``test`` are public.
@@ -68,7 +73,7 @@ class GemmTiles(Problem):
             Unready: no table has been recorded here.
             TableError: the table that there is cannot be used.
         """
-        return replayed(PRODUCTS[split.name], table())
+        return replayed(PRODUCTS[split.name], self._table)
 
     def simulate(self, case: Case) -> Simulation:
         """Yields one ``Call`` of ``choose`` and returns the time of what was chosen.
@@ -117,10 +122,10 @@ class GemmTiles(Problem):
         return case.product.label
 
     def case_sets(self) -> Mapping[str, Sequence[Case]]:
-        """Returns ``live``, the held-out layers measured now, and where there is a table ``quick``, 12 of train."""
-        sets = {"live": [Case(product, None) for product in PRODUCTS["test"]]}
-        with suppress(EvolveError):  # live needs no table
-            sets["quick"] = replayed(PRODUCTS["train"][:QUICK], table())
+        """Returns layers to measure now, those of train and the held-out ones; with a table ``quick``, 12 of train."""
+        sets = {name: [Case(product, None) for product in PRODUCTS[split]] for name, split in LIVE.items()}
+        with suppress(EvolveError):  # these need no table
+            sets["quick"] = replayed(PRODUCTS["train"][:QUICK], self._table)
         return sets
 
     def basis(self, cases: str) -> str:
@@ -130,9 +135,9 @@ class GemmTiles(Problem):
             GpuError: there is none to use.
             Unready: there is no table.
         """
-        if cases == "live":
+        if cases in LIVE:
             return f"measured live on {_of(self._live_device)}"
-        known = table()
+        known = self._table
         changed = "" if known.provenance.kernel == kernel_digest() else ", of another version of the kernel"
         return f"replay of times recorded on {_of(known.device)}, table {known.digest[:8]}{changed}"
 
@@ -142,14 +147,25 @@ class GemmTiles(Problem):
         Raises:
             GpuError: there is no GPU to use, or it was lost; what was timed is kept.
             RecordingError: what is kept was begun on another GPU or with other software.
+            TableError: the table has no place there.
         """
+        if file is not None:
+            store.insist_on_place(file, NAME)  # before a GPU is kept busy
         bench = open_bench(KERNEL)
         try:
             out = file or store.user_folder() / store.file_name(NAME, bench.device)
+            store.insist_on_place(out, NAME)
             sweep(plan(bench.device), bench, out, tell)
         finally:
             bench.close()
+        if file is not None:
+            tell(f"to replay it, have {store.VARIABLE}={out} in the environment")
         return out
+
+    @cached_property
+    def _table(self) -> Table:
+        """The table; whatever becomes of its file, this problem's scores rest on one."""
+        return table()
 
     @cached_property
     def _live(self) -> Live:

@@ -12,5 +12,5 @@ which all others queue; ``link`` and ``frames`` are the pipes to them.  In the p
 checks and times the kernel of a ``workload`` on a ``stage`` of operands, with a ``stopwatch``; ``timing`` makes a
 figure of its samples, ``refusal`` words of what the compiler says, and ``device`` says what GPU it is.
 
-PyTorch and Triton (``pip install 'evolve[gpu]'``) are imported only in those processes.
+PyTorch and Triton (the extra ``gpu``) are imported only in those processes.
 """

@@ -12,7 +12,7 @@ from typing import Any
 from evaluators.gpu.bench import Device, GpuError
 from evaluators.gpu.stopwatch import Stopwatch
 
-INSTALL = "install both with `pip install 'evolve[gpu]'`"
+INSTALL = "install both with `pip install torch triton`"
 LEAST_CAPABILITY = (8, 0)
 """Of bfloat16 and asynchronous copies: Ampere."""
 

@@ -24,9 +24,11 @@ _BOOT = (
     "import sys; module, incoming, outgoing, parent, workload, *paths = sys.argv[1:]; sys.path[:0] = paths; "
     "from evaluators.gpu.link import begin; begin(module, int(incoming), int(outgoing), int(parent), workload)"
 )
-_KEPT_VARIABLES = ("TRITON_CACHE_DIR", "TRITON_HOME", "TRITON_PTXAS_PATH", "TRITON_LIBCUDA_PATH")
-_DROPPED_PREFIXES = ("TRITON_", "PYTORCH_", "TORCH", "CUDA_LAUNCH_BLOCKING", "CUBLAS_", "NVIDIA_TF32_OVERRIDE")
-"""What would change what is measured, how memory is taken, or run kernels in an interpreter."""
+_OF_THE_SYSTEM = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "XDG_CACHE_HOME", "CC")
+_OF_CUDA = ("CUDA_HOME", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES")
+_OF_TRITON = ("TRITON_CACHE_DIR", "TRITON_HOME", "TRITON_LIBCUDA_PATH")
+_KEPT_VARIABLES = frozenset((*_OF_THE_SYSTEM, *_OF_CUDA, *_OF_TRITON))
+"""What finds programs, libraries, folders and the GPU.  Many others change what is measured, and stand in no table."""
 
 _KILL_SECONDS = 30.0
 _PR_SET_PDEATHSIG = 1
@@ -137,11 +139,7 @@ class Link:
 
 def environment(variables: Mapping[str, str]) -> dict[str, str]:
     """Returns the environment of a process that measures or compiles: without what would change the result."""
-    return {
-        name: value
-        for name, value in variables.items()
-        if name in _KEPT_VARIABLES or not name.startswith(_DROPPED_PREFIXES)
-    }
+    return {name: value for name, value in variables.items() if name in _KEPT_VARIABLES}
 
 
 def begin(module: str, incoming: int, outgoing: int, parent: int, workload: str) -> NoReturn:

@@ -17,7 +17,7 @@ from pathlib import Path
 from evaluators.gpu.bench import GpuError
 
 PLACE = Path("/tmp")  # noqa: S108 - not what TMPDIR says, which differs between users: then no lock would hold
-PATIENCE_SECONDS = 3600.0
+PATIENCE_SECONDS = 240.0
 """How long to queue; a measurement takes a second, so whoever holds the lock longer is stuck."""
 
 _POLL_SECONDS = 0.005
@@ -44,11 +44,23 @@ class GpuLock:
         Raises:
             GpuError: something that is no plain file is in its place, or another process kept it for too long.
         """
-        descriptor = _open(self.file)
+        descriptor = self._locked(patience_seconds)
         try:
-            self._acquire(descriptor, patience_seconds)
             yield
         finally:
+            os.close(descriptor)
+
+    def _locked(self, patience_seconds: float) -> int:
+        """Returns the file, locked, that still has its name: who cleans up /tmp may have taken it off in between."""
+        while True:
+            descriptor = _open(self.file)
+            try:
+                self._acquire(descriptor, patience_seconds)
+                if _is(descriptor, self.file):
+                    return descriptor
+            except BaseException:
+                os.close(descriptor)
+                raise
             os.close(descriptor)
 
     def _acquire(self, descriptor: int, patience_seconds: float) -> None:
@@ -61,6 +73,13 @@ class GpuLock:
                     f"see who with `fuser {self.file}` and end it"
                 )
             self._sleep(_POLL_SECONDS)
+
+
+def _is(descriptor: int, file: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), file.lstat())
+    except FileNotFoundError:
+        return False
 
 
 def _taken(descriptor: int) -> bool:

@@ -17,7 +17,9 @@ from evaluators.gpu.link import Ended, Link, Overdue
 from evaluators.gpu.lock import PATIENCE_SECONDS
 
 DEATHS = 4
-"""Processes that may end in a row, each over what it was to time, before the GPU itself is taken to be at fault."""
+"""Processes that may end in a row, each over what it was to time, before the GPU itself is looked at."""
+
+Pair = tuple[Shape, Configuration]
 
 PATIENCE: Mapping[str, float] = {
     "starting": 180.0,  # PyTorch from a cold disk, and CUDA
@@ -49,6 +51,7 @@ class Owner:
         self._start = partial(Link, server, workload, patience)
         self._turn = threading.Lock()
         self._deaths, self._closed = 0, False
+        self._fatal: dict[Pair, Timing] = {}
         self._link: Link | None = None
         self.device = self._opened()
         wanted = f"{workload}@{self.device.capability}"
@@ -67,9 +70,15 @@ class Owner:
         """
         with self._turn:
             self._check_open()
+            if (pair := (shape, configuration)) in self._fatal:
+                return self._fatal[pair]  # what took a process down once is not run again
             if said := self._compilers.compile(shape, configuration):
                 return Timing(Status.UNLAUNCHABLE, message=said)
-            return self._measured(["time", list(shape), list(configuration)])
+            timing = self._measured(["time", list(shape), list(configuration)])
+            if timing.status in (Status.TIMED_OUT, Status.LOST):
+                self._fatal[pair] = timing
+                self._probe(shape)
+            return timing
 
     def outside(self, shape: Shape) -> Timing:
         """Times the vendor's library on a shape; raises as ``time`` does."""
@@ -123,8 +132,26 @@ class Owner:
             return self._after_overdue(error)
         except Ended as error:
             return self._after_death(Status.LOST, str(error))
+        except BaseException:  # whoever waited was interrupted: the answer still to come must not be the next one's
+            self._drop()
+            raise
         self._deaths = 0
         return timing
+
+    def _probe(self, shape: Shape) -> None:
+        """Sees after several deaths in a row whether the GPU still does what it surely can; then none was its fault.
+
+        Raises:
+            GpuError: it does not.
+        """
+        if self._deaths >= DEATHS:
+            died = self._deaths
+            timing = self._measured(["outside", list(shape)])  # one that works ends the count
+            if timing.status is not Status.OK:
+                raise GpuError(
+                    f"{died} processes in a row ended over what they were to time, and then the vendor's library "
+                    f"failed, too: {timing.message}; does `nvidia-smi` still answer?"
+                )
 
     def _reopen(self) -> None:
         device = self._opened()
@@ -142,12 +169,6 @@ class Owner:
     def _after_death(self, status: Status, message: str) -> Timing:
         self._drop()
         self._deaths += 1
-        if self._deaths >= DEATHS:
-            self._deaths = 0
-            raise GpuError(
-                f"{DEATHS} processes in a row ended over what they were to time, the last: {message}; "
-                "does `nvidia-smi` still answer?"
-            )
         return Timing(status, message=message)
 
     def _drop(self) -> None:

@@ -8,6 +8,7 @@ import fcntl
 import json
 import math
 import os
+import stat
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -25,6 +26,9 @@ Cell = tuple[int, int]
 
 REMEASURED = ("copy_gbps", "matmul_tflops")
 """Of a device; never twice the same, so those of the beginning count."""
+
+
+_BEGINNING = b'{"problem": '
 
 
 class RecordingError(EvolveError):
@@ -62,7 +66,7 @@ class Recording:
         self.file = file
         self.timings: dict[tuple[Kind, Cell], list[Timing]] = defaultdict(list)
         file.parent.mkdir(parents=True, exist_ok=True)
-        self._descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        self._descriptor = _open(file)
         try:
             self._lock()
             self.device = self._read(subject)
@@ -94,12 +98,12 @@ class Recording:
     def _read(self, subject: Subject) -> Device:
         """Reads what is there, and begins where nothing is; returns the device as it was at the beginning."""
         text = self.file.read_bytes()
-        whole = text[: text.rfind(b"\n") + 1]
-        os.ftruncate(self._descriptor, len(whole))
-        if not whole:
+        if not text or (b"\n" not in text and text.startswith(_BEGINNING)):  # killed while it began
+            os.ftruncate(self._descriptor, 0)
             self._write(asdict(subject))
             return subject.device
-        begun, *rows = whole.splitlines()
+        whole = text[: text.rfind(b"\n") + 1]
+        begun, *rows = whole.splitlines() or [text]
         try:
             about = json.loads(begun)
             for row in rows:
@@ -109,6 +113,7 @@ class Recording:
             raise RecordingError(f"{self.file} is no recording ({error}); delete it to begin anew") from None
         if differs := subject.difference(about):
             raise RecordingError(f"{self.file} was begun otherwise: {differs}; delete it to begin anew")
+        os.ftruncate(self._descriptor, len(whole))  # only now: it may have been somebody's diary
         return device
 
     def _note(
@@ -129,6 +134,19 @@ class Recording:
         line = json.dumps(row).encode() + b"\n"
         if os.write(self._descriptor, line) != len(line):
             raise RecordingError(f"{self.file} could not be added to: is the disk full?")
+
+
+def _open(file: Path) -> int:
+    """Opens a plain file to add to; a link is not followed and a FIFO not waited for."""
+    careful = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND | careful, 0o644)
+    except OSError as error:
+        raise RecordingError(f"{file} cannot be written ({error.strerror}); name another file") from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise RecordingError(f"{file} is no plain file; remove it, or name another file")
+    return descriptor
 
 
 def _flat(about: Mapping[str, Any]) -> dict[str, Any]:

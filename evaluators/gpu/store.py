@@ -5,8 +5,7 @@ import os
 import re
 import tempfile
 import zipfile
-import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from evaluators.gpu.table import ARRAYS, FORMAT, Provenance, Repeatability, Tabl
 VARIABLE = "EVOLVE_GPU_TABLE"
 """Names the file of the table to use, before all others."""
 
+LONGEST_TEXT = 200
 MOST_BYTES = 64 << 20
 """Of a file's parts, unpacked: far more than any table has."""
 
@@ -41,6 +41,29 @@ def save(table: Table, file: Path) -> None:
         new.unlink(missing_ok=True)
 
 
+def insist_on_place(file: Path, problem: str) -> None:
+    """Refuses a place for a table before anything is measured: what lies there must be one, or nothing.
+
+    Raises:
+        TableError: something else is there, be it a link, or its folder cannot be written to.
+    """
+    if file.is_symlink() or (file.exists() and not file.is_file()):
+        raise TableError(f"{file} is no plain file, and a table would take its place; name another one")
+    if file.exists():
+        try:
+            load(file, problem)
+        except TableError as error:
+            raise TableError(
+                f"something else than a table of {problem} would be lost; name another file ({error})"
+            ) from None
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TableError(f"{file.parent} cannot be made: {error.strerror}; name another file") from None
+    if not os.access(file.parent, os.W_OK | os.X_OK):
+        raise TableError(f"{file.parent} cannot be written to; name a file elsewhere")
+
+
 def load(file: Path, problem: str) -> Table:
     """Returns the table in a file.
 
@@ -53,7 +76,7 @@ def load(file: Path, problem: str) -> Table:
         raise TableError(f"{file}: {error}") from None
     except OSError as error:
         raise TableError(f"{file}: cannot be read: {error.strerror or error}") from None
-    except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except Exception as error:  # noqa: BLE001 - a stranger's file can make each library in between raise anything
         said = f"{type(error).__name__}: {error}".splitlines()[0]
         raise TableError(f"{file}: holds no whole table ({said}); record it again") from None
 
@@ -62,17 +85,30 @@ def find(problem: str) -> Path | None:
     """Returns the file of the table to use: the one that a variable names, the user's newest, or the package's.
 
     Raises:
-        TableError: the variable names no file, or a file of that name holds no table.
+        TableError: the variable names no file, or none of the files of that name holds a table.
     """
     if named := os.environ.get(VARIABLE):
         if not Path(named).is_file():
             raise TableError(f"{VARIABLE} names {named}, which is no file; unset it or name a recorded table")
         return Path(named)
     for folder in (user_folder(), Path(workloads.__path__[0]) / "gpu_tables"):
-        files = sorted(folder.glob(f"{problem}-*.npz"))
-        if files:
-            return max(files, key=lambda file: load(file, problem).provenance.recorded)
+        if files := [file for file in sorted(folder.glob(f"{problem}-*.npz")) if file.is_file()]:
+            return _newest(files, problem)
     return None
+
+
+def _newest(files: Sequence[Path], problem: str) -> Path:
+    """Returns the newest recording; a file that holds no table hides the others no more than it must."""
+    recorded: dict[Path, str] = {}
+    broken: list[TableError] = []
+    for file in files:
+        try:
+            recorded[file] = load(file, problem).provenance.recorded
+        except TableError as error:
+            broken.append(error)
+    if not recorded:
+        raise broken[0]
+    return max(recorded, key=lambda file: recorded[file])
 
 
 def user_folder() -> Path:
@@ -107,7 +143,7 @@ def _table(parts: Mapping[str, np.ndarray], problem: str) -> Table:
         provenance=_provenance(about),
         shapes=_whole_numbers(about["shapes"]),
         configurations=_whole_numbers(about["configurations"]),
-        reasons=tuple(map(str, about["reasons"])),
+        reasons=tuple(str(reason)[:LONGEST_TEXT] for reason in about["reasons"]),
         repeatability=Repeatability(**about["repeatability"]),
         **{name: parts[name] for name in ARRAYS},
     )
@@ -121,6 +157,8 @@ def _provenance(about: Mapping[str, Any]) -> Provenance:
             raise TableError(
                 f"{field.name} of its device is {value!r}; expected {getattr(field.type, '__name__', field.type)}"
             )
+        if not (value.isprintable() and len(value) < LONGEST_TEXT if isinstance(value, str) else 0 < value < 1 << 60):
+            raise TableError(f"{field.name} of its device is out of range")
     texts = {name: str(about[name]) for name in ("problem", "kernel", "engine", "recorded")}
     return Provenance(device=device, columns=tuple(about["columns"]), knobs=tuple(about["knobs"]), **texts)
 

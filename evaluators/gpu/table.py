@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from evaluators.gpu.bench import Configuration, Device, Shape, Status, Timing
-from evolve.types import EvolveError
+from evolve.problem import Unready
 
 FORMAT = 1
 """Of files; raised when what they hold changes its meaning."""
@@ -31,7 +31,7 @@ ARRAYS: Mapping[str, type] = {
 """The arrays of a table and what their numbers are."""
 
 
-class TableError(EvolveError):
+class TableError(Unready):
     """A file holds no table that can be used; the message says why and what to do."""
 
 

@@ -13,13 +13,14 @@ class Task:
     """A policy to judge and on which cases.
 
     ``cases`` names a split, a case set or a file; ``secret`` belongs to the sealed split.
-    ``confirm_above`` is ``Judge.evaluate``'s.
+    ``confirm_above`` is ``Judge.evaluate``'s.  ``basis`` is what its score has to rest on (see ``Problem.basis``).
     """
 
     source: str
     confirm_above: float = math.inf
     cases: str = "train"
     secret: str = ""
+    basis: str = ""
 
 
 class Executor(Protocol):

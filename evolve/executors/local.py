@@ -11,7 +11,8 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -19,6 +20,7 @@ from types import TracebackType
 from typing import Self
 
 from evolve import catalog
+from evolve.cases import basis_of
 from evolve.executors import Task, memory
 from evolve.patience import late
 from evolve.problem import Problem, ProblemError
@@ -68,6 +70,7 @@ class LocalExecutor:
         if workers < 1:
             raise EvolveError(f"at least one worker must judge; got {workers}")
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._basis = cache(partial(basis_of, problem))
         pin = workers <= default_workers()
         how = ("pin" if pin else "float", "unsafe" if unsafe else "safe", str(memory.share(workers)))
         self._keepers = [_Keeper(self._jobs, problem, how) for _ in range(workers)]
@@ -75,7 +78,7 @@ class LocalExecutor:
             keeper.start()
 
     def submit(self, task: Task) -> Future[Evaluation]:
-        job = _Job(task)
+        job = _Job(replace(task, basis=self._basis(task.cases)))
         self._jobs.put(job)
         return job.future
 

@@ -10,10 +10,10 @@ from multiprocessing.connection import Connection
 from typing import NoReturn
 
 from evolve import catalog
-from evolve.cases import cases_of
+from evolve.cases import basis_of, cases_of
 from evolve.executors import Task, memory
 from evolve.judge import Judge
-from evolve.problem import Problem
+from evolve.problem import Problem, Unready
 from evolve.sandbox import Sandbox, SandboxError
 from evolve.sandbox.failure import printable
 from evolve.text import brief
@@ -88,7 +88,10 @@ class Worker:
             if self._problem is None or self._sandbox is None:
                 self._problem = catalog.load(self._spec)
                 self._sandbox = Sandbox(self._problem.imports, unsafe=self._unsafe)
-            self._judges[key] = Judge(cases_of(self._problem, *key), self._sandbox)
+            cases = cases_of(self._problem, *key)
+            if (basis := basis_of(self._problem, task.cases)) != task.basis:
+                raise Unready(f"scores here have to rest on {task.basis}; since then it has become {basis}")
+            self._judges[key] = Judge(cases, self._sandbox)
         return self._judges[key]
 
 

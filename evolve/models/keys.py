@@ -34,7 +34,7 @@ def load_env(path: Path = Path(".env")) -> None:
     try:
         from dotenv import dotenv_values
     except ImportError:
-        raise EvolveError(f"{path} needs python-dotenv; pip install 'evolve[llm]'") from None
+        raise EvolveError(f"{path} needs python-dotenv; pip install -e '.[llm]' in evolve's folder") from None
     try:
         values = dotenv_values(stream=io.StringIO(path.read_text(encoding="utf-8-sig")), interpolate=False)
     except (OSError, ValueError) as error:

@@ -127,7 +127,9 @@ def library() -> ModuleType:
             warnings.simplefilter("ignore")
             import litellm
     except ImportError:
-        raise EvolveError("models by LiteLLM's names need LiteLLM; pip install 'evolve[llm]'") from None
+        raise EvolveError(
+            "models by LiteLLM's names need LiteLLM; pip install -e '.[llm]' in evolve's folder"
+        ) from None
     litellm.suppress_debug_info = True
     litellm.disable_hf_tokenizer_download = True
     litellm.disable_aiohttp_transport = True  # its sessions outlive the loop; httpx is what the SDKs use anyway

@@ -133,7 +133,9 @@ def _client(base_url: str, key: str, timeout_seconds: float) -> "openai.AsyncOpe
         import httpx
         import openai
     except ImportError:
-        raise EvolveError("models at a base URL need the OpenAI SDK; pip install 'evolve[llm]'") from None
+        raise EvolveError(
+            "models at a base URL need the OpenAI SDK; pip install -e '.[llm]' in evolve's folder"
+        ) from None
     http = httpx.AsyncClient(
         # The call as a whole has its own limit, and the pool its own number of calls.
         timeout=httpx.Timeout(None, connect=min(_CONNECT_SECONDS, timeout_seconds)),

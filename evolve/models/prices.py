@@ -93,7 +93,5 @@ def _listed() -> Mapping[str, Mapping[str, Any]]:
     try:
         listed = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise EvolveError(
-            f"cannot read LiteLLM's prices in {path} ({error}); pip install 'evolve[llm]' again"
-        ) from None
+        raise EvolveError(f"cannot read LiteLLM's prices in {path} ({error}); install LiteLLM again") from None
     return {name: entry for name, entry in listed.items() if isinstance(entry, dict) and name != "sample_spec"}

@@ -70,7 +70,7 @@ def _version(name: str) -> str:
     try:
         return version(name)
     except PackageNotFoundError:
-        return "not installed (needed for models: pip install 'evolve[llm]')"
+        return "not installed (needed for models: pip install -e '.[llm]' in evolve's folder)"
 
 
 def describe(health: Health) -> str:

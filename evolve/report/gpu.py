@@ -13,7 +13,7 @@ from evolve.text import brief
 
 PATIENCE_SECONDS = 5.0
 COMMAND = ("nvidia-smi", "--query-gpu=name,memory.total,driver_version,compute_cap", "--format=csv,noheader")
-INSTALL = "pip install 'evolve[gpu]'"
+INSTALL = "pip install torch triton"
 _PACKAGES = ("torch", "triton")
 _FIELDS = 4
 

@@ -54,11 +54,10 @@ def again(words: Sequence[str]) -> str:
 
 
 def describe(problem: str, path: Path, *, elsewhere: bool) -> str:
-    """Says where a recording lies and how to use it; ``elsewhere``: not where the problem looks for it."""
+    """Says where a recording lies and how to use it; ``elsewhere``: not where the problem looks, which it has told."""
     name = shlex.quote(problem)
     if elsewhere:
-        where = f"`evolve gpu record {name}` without --out writes it"
-        return f"recorded  {path}\nnext      the problem looks for it where {where}: put it there to have it replayed"
+        return f"recorded  {path}"
     return "\n".join(
         [
             f"recorded  {path}",

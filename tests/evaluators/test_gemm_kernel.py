@@ -17,7 +17,7 @@ from evaluators.gpu.link import Link
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("torch") is None or importlib.util.find_spec("triton") is None,
-    reason="needs PyTorch and Triton: pip install 'evolve[gpu]'",
+    reason="needs PyTorch and Triton: pip install torch triton",
 )
 ROOT = Path(__file__).parents[2]
 MODULE = "evaluators.gemm_tiles.kernel"

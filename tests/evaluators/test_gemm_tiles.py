@@ -359,8 +359,10 @@ def test_splits_replay_the_recorded_layers_and_the_test_cases_do_not_follow_the_
 def test_the_named_sets_are_a_quick_one_of_train_and_the_held_out_layers_live(problem):
     sets = problem.case_sets()
     assert sets["quick"] == problem.cases(Split("train"))[:12]
-    assert [case.product for case in sets["live"]] == list(PRODUCTS["test"])
-    assert all(case.recorded is None for case in sets["live"])
+    assert [case.product for case in sets["live"]] == list(PRODUCTS["train"])
+    assert [case.product for case in sets["live-held-out"]] == list(PRODUCTS["test"])
+    assert all(case.recorded is None for name in ("live", "live-held-out") for case in sets[name])
+    assert problem.reserved == ("live-held-out",)
 
 
 def test_scores_say_that_they_are_a_replay_and_of_what(problem):
@@ -394,7 +396,7 @@ def test_without_a_table_it_says_how_to_make_one(no_table):
             Unready, match=r"no table of them has been recorded here: run `evolve gpu record gemm_tiles`"
         ):
             refused()
-    assert list(problem.case_sets()) == ["live"]
+    assert list(problem.case_sets()) == ["live", "live-held-out"]
 
 
 def test_a_table_of_other_rules_or_of_fewer_products_does_not_score(no_table, monkeypatch):
@@ -414,7 +416,7 @@ def test_a_broken_table_is_one_line_and_does_not_keep_live_from_working(no_table
     problem = catalog.load("gemm_tiles")
     with pytest.raises(TableError, match="holds no whole table"):
         problem.cases(Split("train"))
-    assert list(problem.case_sets()) == ["live"]
+    assert list(problem.case_sets()) == ["live", "live-held-out"]
 
 
 def test_a_table_that_was_recorded_again_is_read_again(recorded, monkeypatch, tmp_path):
@@ -499,7 +501,7 @@ def test_live_cases_are_listed_without_a_gpu_and_judged_on_it_without_a_table(no
     assert bench.opened == 1
     assert (evaluation.verdict, evaluation.score, evaluation.confirmed) == (Verdict.OK, pytest.approx(1.0), True)
     chosen = evaluation.cases[0].metrics
-    product = PRODUCTS["test"][0]
+    product = PRODUCTS["train"][0]
     assert chosen["microseconds"] == formula(shape_of(product), tuple(int(chosen[key]) for key in KEYS))
     assert "of_best" not in chosen
     assert cases.bounds is None
@@ -516,7 +518,7 @@ def test_live_times_are_never_twice_the_same_and_that_is_no_fault_of_the_policy(
 
 
 def test_a_wrong_result_is_invalid_on_live_cases_too(no_table, bench, sandbox):
-    product = PRODUCTS["test"][3]
+    product = PRODUCTS["train"][3]
     tiles = legal(product.m, product.n, product.k, DEVICE)[5]
     failing = {(shape_of(product), tiles.configuration): Timing(Status.WRONG, message="NaN in the result")}
     bench.bench = ScriptedBench(failing=failing)

@@ -185,5 +185,5 @@ def test_what_cannot_work_is_refused_at_once(specs, settings, said):
 )
 def test_a_package_that_is_missing_is_named_with_what_to_do(package, spec, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(EvolveError, match=r"pip install 'evolve\[llm\]'"):
+    with pytest.raises(EvolveError, match=r"pip install -e '\.\[llm\]'"):
         opened([spec])

@@ -62,14 +62,14 @@ def test_where_nothing_can_be_measured_it_says_what_is_missing_and_that_tables_r
     assert found.missing == ["torch", "triton"]
     assert describe(found) == [
         "none: nvidia-smi is not on the path",
-        "torch not installed, triton not installed (needed to measure on a GPU: pip install 'evolve[gpu]')",
+        "torch not installed, triton not installed (needed to measure on a GPU: pip install torch triton)",
         "nothing can be measured here; problems of GPU kernels replay tables of times, where some were recorded",
     ]
 
 
 def test_a_gpu_without_the_packages_says_how_to_get_them():
     lines = describe(examine(lambda command: H200, {"torch": "2.9.1"}.get))
-    assert lines[1] == "torch 2.9.1, triton not installed (needed to measure on a GPU: pip install 'evolve[gpu]')"
+    assert lines[1] == "torch 2.9.1, triton not installed (needed to measure on a GPU: pip install torch triton)"
 
 
 def test_what_a_driver_prints_is_shown_and_not_obeyed():

@@ -29,6 +29,9 @@ class Script:
             threading.Event().wait()
 
     def outside(self, shape):
+        if shape == (13,):
+            os.write(2, b"CUDA error: the last words\n")
+            os._exit(7)
         return Timing(Status.OK, 7.0, 0.0, 3)
 
     def time(self, shape, configuration):

@@ -65,7 +65,7 @@ def failing(message, kind=RuntimeError):
 @pytest.mark.parametrize(
     ("torch", "triton", "said"),
     [
-        (None, object(), r"PyTorch .*; install both with `pip install 'evolve\[gpu\]'`$"),
+        (None, object(), r"PyTorch .*; install both with `pip install torch triton`$"),
         (a_torch(), None, r"and Triton .*; install both with"),
         (a_torch(built=None), object(), r"this PyTorch, 2\.11\.0, was built without CUDA"),
         (a_torch(init=failing(OLD)), object(), r"the NVIDIA driver is too old: .* CUDA 13\.0; update it"),
@@ -168,14 +168,25 @@ def test_events_time_a_burst_behind_a_spin_that_outlasts_the_host():
         def synchronize(self):
             said.append("synchronize")
 
+        def query(self):
+            said.append("query")
+            return late.pop() if late else False
+
         def elapsed_time(self, other):
             return 0.5
 
+    late = []
     cuda = SimpleNamespace(Event=Event, _sleep=lambda cycles: said.append(cycles))
     watch = CudaEvents(SimpleNamespace(cuda=cuda))
     assert watch.microseconds([lambda: said.append("launch")] * 5) == 100.0
-    assert said[1:] == ["record", *["launch"] * 5, "record", "synchronize"]
-    assert said[0] >= 5 * 100 * 2_000
+    burst = ["record", *["launch"] * 5, "record", "query", "synchronize"]
+    assert said[1:] == burst
+    assert said[0] >= 5 * 100 * 3_000
+    late, before = [True], len(said)  # the GPU began before the host was done: again, behind a longer spin
+    watch.microseconds([lambda: said.append("launch")] * 5)
+    assert said[before + 1 :][: len(burst)] == burst
+    assert said[before + 1 + len(burst)] > 1.5 * said[before]
+    assert said[before + 2 + len(burst) :] == burst
 
 
 class OutOfResources(Exception):  # noqa: N818 - as Triton calls it

@@ -9,13 +9,13 @@ from evaluators.gpu.bench import GpuError, Status
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # what PyTorch has to say of other packages here is not our business
-    torch = pytest.importorskip("torch", reason="needs PyTorch: pip install 'evolve[gpu]'")
+    torch = pytest.importorskip("torch", reason="needs PyTorch: pip install torch triton")
 
 from evaluators.gpu.harness import Harness, Lost
 from evaluators.gpu.stage import LAST, MOST_SETS, Stage
 
 SHAPE = (24, 16, 40)
-RIGHT, HALF, WRONG, NOTHING, INFINITE, LATER, BREAKS, FULL, SPACE, NO_SPACE, STOPS = range(11)
+RIGHT, HALF, WRONG, NOTHING, INFINITE, LATER, BREAKS, FULL, SPACE, NO_SPACE, STOPS, ENDS, ONE_OFF = range(13)
 
 
 class Product:
@@ -25,6 +25,7 @@ class Product:
 
     def __init__(self, anchor=RIGHT):
         self.calls, self.fixed = [], (anchor,)
+        self.lasts, self.spread = 0, SHAPE[2] ** 0.5
 
     def anchor(self, shape):
         return self.fixed
@@ -67,6 +68,11 @@ class Product:
         elif kind == STOPS:
             if sum(call[0] == STOPS for call in self.calls) <= 3:
                 out.copy_(result)
+        elif kind == ENDS:
+            if sum(call[0] == ENDS for call in self.calls) <= self.lasts:
+                out.copy_(result)
+        elif kind == ONE_OFF:
+            out.copy_(result).view(-1)[result.abs().argmin()] += 0.15 * self.spread
         elif kind != NOTHING:
             out.copy_(result)
 
@@ -159,6 +165,27 @@ def test_a_kernel_that_stops_writing_does_not_live_on_what_another_left_behind()
     assert harness.time(SHAPE, (SPACE,)).status is Status.OK
     timing = harness.time(SHAPE, (STOPS,))
     assert timing.status is Status.WRONG and "never written" in timing.message
+
+
+def test_a_kernel_that_stops_writing_at_any_launch_is_wrong():
+    workload = Product()
+    a_harness(workload).time(SHAPE, (RIGHT,))
+    right = sum(call[0] == RIGHT for call in workload.calls)
+    workload = Product()
+    workload.lasts = 10**6
+    assert a_harness(workload).time(SHAPE, (ENDS,)).status is Status.OK
+    launches = sum(call[0] == ENDS for call in workload.calls)
+    assert 20 < launches < right
+    for lasts in (1, 5, launches // 2, launches - 2):
+        workload = Product()
+        workload.lasts = lasts
+        assert a_harness(workload).time(SHAPE, (ENDS,)).status is Status.WRONG, lasts
+
+
+def test_one_wrong_number_among_many_right_ones_is_wrong():
+    timing = status_of(ONE_OFF)
+    assert timing.status is Status.WRONG
+    assert "differs" in timing.message
 
 
 def test_what_cannot_be_launched_has_its_reason_in_one_line():

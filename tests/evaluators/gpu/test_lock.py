@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from evaluators.gpu import lock
 from evaluators.gpu.bench import GpuError
 from evaluators.gpu.lock import GpuLock
 
@@ -92,3 +93,20 @@ def test_a_link_or_a_pipe_in_its_place_is_neither_followed_nor_waited_for(tmp_pa
 
 def test_a_name_cannot_lead_out_of_the_folder(tmp_path):
     assert GpuLock("../../etc/x", tmp_path).file.parent == tmp_path
+
+
+def test_a_file_that_was_taken_away_while_somebody_waited_is_locked_anew(tmp_path):
+    one = a_lock(tmp_path)
+    taken = lock._taken
+
+    def cleaned(descriptor):
+        one.file.unlink()  # as those do who clean up /tmp
+        patch.undo()
+        return taken(descriptor)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lock, "_taken", cleaned)
+        with one.held():
+            assert one.file.exists()
+            with pytest.raises(GpuError, match="another process"), a_lock(tmp_path).held(0.0):
+                pass

@@ -13,14 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from evaluators.gpu import owner
+from evaluators.gpu import compilers, owner
 from evaluators.gpu.bench import GpuError, Status
-from evaluators.gpu.link import environment
+from evaluators.gpu.link import Link, environment
 from evaluators.gpu.owner import DEATHS, Owner, open_bench
+from evolve import catalog
 from evolve.sandbox import kernel
 
 HERE = Path(__file__).parent
 TIMES, HANGS, EXITS, LOSES, GARBLES, FAILS, NONSENSE, MEETS, LIES = range(9)
+BREAKS_VENDOR = (13,)
 REFUSED, KILLS_COMPILER, HANGS_COMPILER = (TIMES, 1), (TIMES, 2), (TIMES, 3)
 PATIENCE = {"starting": 30.0, "queueing": 30.0, "setting up": 1.0, "running": 1.0}
 COMPILE_PATIENCE = {"starting": 30.0, "asking": 30.0, "compiling": 1.0}
@@ -109,14 +111,43 @@ def test_a_process_that_dies_or_says_nonsense_is_lost_and_replaced(bench, what, 
     assert bench.time((1,), (TIMES,)).status is Status.OK
 
 
-def test_several_deaths_in_a_row_are_the_gpus_fault_and_one_that_lives_begins_the_count_anew(bench):
-    for _ in range(DEATHS - 1):
-        assert bench.time((1,), (EXITS,)).status is Status.LOST
+def test_several_deaths_in_a_row_are_the_configurations_fault_where_the_gpu_still_works(bench):
+    for number in range(2 * DEATHS):
+        assert bench.time((1,), (EXITS, 0, number)).status is Status.LOST
     assert bench.time((1,), (TIMES,)).status is Status.OK
-    for _ in range(DEATHS - 1):
-        assert bench.time((1,), (EXITS,)).status is Status.LOST
-    with pytest.raises(GpuError, match=f"{DEATHS} processes in a row ended .*the last words.*nvidia-smi"):
-        bench.time((1,), (EXITS,))
+
+
+def test_several_deaths_in_a_row_are_the_gpus_fault_where_even_the_vendors_library_fails(bench):
+    for number in range(DEATHS - 1):
+        assert bench.time(BREAKS_VENDOR, (EXITS, 0, number)).status is Status.LOST
+    with pytest.raises(
+        GpuError, match=f"{DEATHS} processes in a row ended .*failed, too: .*the last words.*nvidia-smi"
+    ):
+        bench.time(BREAKS_VENDOR, (EXITS, 0, DEATHS))
+
+
+def test_what_took_a_process_with_it_is_not_run_again(bench):
+    first = bench.time((1,), (EXITS,))
+    assert bench.time((1,), (TIMES,)).status is Status.OK
+    before = bench.pid
+    assert bench.time((1,), (EXITS,)) is first
+    assert bench.pid == before
+
+
+def test_who_is_interrupted_leaves_no_answer_behind_for_the_next(bench, monkeypatch):
+    assert bench.time((1,), (TIMES,)).microseconds == 1.0
+    asked = Link.answer
+
+    def interrupted(link, phase):
+        if phase == "queueing":
+            raise KeyboardInterrupt
+        return asked(link, phase)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Link, "answer", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            bench.time((100,), (TIMES,))
+    assert [bench.time((number,), (TIMES,)).microseconds for number in (2, 3, 4)] == [2.0, 3.0, 4.0]
 
 
 def test_a_gpu_that_fails_is_no_verdict_on_a_configuration(bench):
@@ -137,7 +168,7 @@ def test_no_gpu_is_one_line_when_a_bench_is_opened(tmp_path):
 @pytest.mark.skipif(importlib.util.find_spec("torch") is not None, reason="PyTorch is installed here")
 def test_without_pytorch_a_bench_says_how_to_get_it():
     with pytest.raises(
-        GpuError, match=r"^timing on a GPU needs .* PyTorch is not installed; .*pip install 'evolve\[gpu"
+        GpuError, match=r"^timing on a GPU needs .* PyTorch is not installed; .*pip install torch triton"
     ):
         open_bench("evaluators.gemm_tiles.kernel")
 
@@ -254,7 +285,13 @@ def test_variables_that_change_what_is_measured_do_not_reach_the_process():
     kept = environment({"PATH": "/bin", "CUDA_VISIBLE_DEVICES": "1", "TRITON_CACHE_DIR": "/x", "TRITON_INTERPRET": "1"})
     assert kept == {"PATH": "/bin", "CUDA_VISIBLE_DEVICES": "1", "TRITON_CACHE_DIR": "/x"}
     assert environment({"PYTORCH_CUDA_ALLOC_CONF": "backend:cudaMallocAsync", "CUDA_LAUNCH_BLOCKING": "1"}) == {}
+    assert environment({"DISABLE_PTXAS_OPT": "1", "PTXAS_OPTIONS": "-O0", "CUDA_INJECTION64_PATH": "/x.so"}) == {}
 
 
 def test_the_lock_loses_patience_before_a_bench_does():
     assert owner.PATIENCE["queueing"] > owner.PATIENCE_SECONDS
+
+
+def test_the_judge_has_more_patience_than_all_phases_of_a_request_take():
+    longest = sum(owner.PATIENCE.values()) + max(compilers.PATIENCE.values())
+    assert longest < catalog.load("gemm_tiles").limits.step_seconds

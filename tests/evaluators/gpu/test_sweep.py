@@ -1,4 +1,5 @@
 import json
+import os
 import re
 from dataclasses import replace
 from itertools import count
@@ -295,6 +296,26 @@ def test_a_part_file_that_is_none_is_refused(out):
     part_file(out).parent.mkdir()
     part_file(out).write_text("hello\nworld\n")
     with pytest.raises(RecordingError, match=r"is no recording .*; delete it to begin anew"):
+        swept(ScriptedBench(), out)
+
+
+@pytest.mark.parametrize("text", ["dear diary", "line one\nline two, unfinished", '{"problem": "of my own"}\n'])
+def test_a_file_that_is_no_recording_is_left_as_it_is(out, text):
+    part_file(out).parent.mkdir()
+    part_file(out).write_text(text)
+    with pytest.raises(RecordingError, match="delete it to begin anew"):
+        swept(ScriptedBench(), out)
+    assert part_file(out).read_text() == text
+
+
+def test_a_link_or_a_pipe_in_the_place_of_a_recording_is_neither_followed_nor_waited_for(out):
+    part_file(out).parent.mkdir()
+    part_file(out).symlink_to(out.with_name("target"))
+    with pytest.raises(RecordingError, match="name another file"):
+        swept(ScriptedBench(), out)
+    part_file(out).unlink()
+    os.mkfifo(part_file(out))
+    with pytest.raises(RecordingError, match="no plain file"):
         swept(ScriptedBench(), out)
 
 

@@ -248,3 +248,38 @@ def test_a_variable_that_names_no_file_is_refused(places, monkeypatch):
 
 def test_a_recording_is_named_after_its_problem_and_its_gpu():
     assert store.file_name("tiny", replace(DEVICE, name="NVIDIA H200 (141GB)")) == "tiny-nvidia_h200_141gb.npz"
+
+
+def test_a_file_that_holds_no_table_does_not_hide_the_others_nor_does_a_pipe_hang_the_search(places):
+    user, _ = places
+    store.save(table(), user / "tiny-b.npz")
+    (user / "tiny-a.npz").write_text("not a table")
+    os.mkfifo(user / "tiny-c.npz")
+    assert store.find("tiny") == user / "tiny-b.npz"
+    (user / "tiny-b.npz").unlink()
+    with pytest.raises(TableError, match=r"tiny-a\.npz: holds no whole table"):
+        store.find("tiny")
+
+
+def test_a_table_takes_no_place_of_anything_but_a_table(tmp_path):
+    store.insist_on_place(tmp_path / "new" / "table.npz", "tiny")
+    store.save(table(), tmp_path / "old.npz")
+    store.insist_on_place(tmp_path / "old.npz", "tiny")
+    (tmp_path / "thesis.tex").write_text("years of work")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "old.npz")
+    for name in ("thesis.tex", "pipe", "link", "."):
+        with pytest.raises(TableError, match="name another"):
+            store.insist_on_place(tmp_path / name, "tiny")
+    with pytest.raises(TableError, match="name another"):
+        store.insist_on_place(tmp_path / "old.npz", "other")
+    with pytest.raises(TableError, match=r"thesis\.tex cannot be made"):
+        store.insist_on_place(tmp_path / "thesis.tex" / "table.npz", "tiny")
+
+
+@pytest.mark.parametrize(("field", "value"), [("copy_gbps", 0.0), ("multiprocessors", -1), ("name", "x\x1b[31m")])
+def test_a_device_that_no_gpu_is_makes_no_table(tmp_path, field, value):
+    device = replace(table().device, **{field: value})
+    store.save(table(provenance=replace(table().provenance, device=device)), tmp_path / "odd.npz")
+    with pytest.raises(TableError, match=f"{field} of its device is out of range"):
+        store.load(tmp_path / "odd.npz", "tiny")
