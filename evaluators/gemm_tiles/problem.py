@@ -139,7 +139,8 @@ class GemmTiles(Problem):
             return f"measured live on {_of(self._live_device)}"
         known = self._table
         changed = "" if known.provenance.kernel == kernel_digest() else ", of another version of the kernel"
-        return f"replay of times recorded on {_of(known.device)}, table {known.digest[:8]}{changed}"
+        again = f"95% of timings made again were within {known.repeatability.p95:.1%}"
+        return f"replay of times recorded on {_of(known.device)}, table {known.digest[:8]} ({again}){changed}"
 
     def record(self, file: Path | None, tell: Callable[[str], None]) -> Path:
         """Times all legal configurations of all products on this machine's GPU and writes the table.

@@ -14,8 +14,8 @@ from evaluators.gpu.bench import Status, Timing
 LEAST_REPEATS = 3
 MOST_REPEATS = 25
 STEADY = 0.05
-"""Up to this spread a timing stands as it is.  Beyond, the series has two modes, drifts, or was disturbed: more of it
-is needed, for the median of few samples with two modes may be either."""
+"""Up to this spread a timing stands as it is.  Beyond, the series drifts, was disturbed, or has modes far apart:
+more of it is needed, for the median of few samples with two modes may be either."""
 
 SETTLING = 5
 """Samples whose median is compared with that of as many before them."""

@@ -11,6 +11,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # what PyTorch has to say of other packages here is not our business
     torch = pytest.importorskip("torch", reason="needs PyTorch: pip install torch triton")
 
+from evaluators.gpu import harness as harness_module
 from evaluators.gpu.harness import Harness, Lost
 from evaluators.gpu.stage import LAST, MOST_SETS, Stage
 
@@ -269,6 +270,17 @@ def test_what_was_drawn_for_a_shape_is_kept():
 
 def a_stage(l2_bytes, workload=None, module=torch) -> Stage:
     return Stage(module, workload or Product(), SHAPE, torch.Generator().manual_seed(1), l2_bytes)
+
+
+def test_an_anchor_settles_once_for_a_shape_even_if_its_operands_are_drawn_again(monkeypatch):
+    monkeypatch.setattr(harness_module, "KEPT_BYTES", 1)
+    workload, rising = Product(), []
+    watch = Watch(workload, drift=lambda sample: rising.append(sample) or 1 + len(rising) / 1e5)
+    harness = a_harness(workload, watch)
+    before = harness.time(SHAPE, (SPACE,)).microseconds
+    harness.time((8, 8, 8), (SPACE,))
+    assert harness.time(SHAPE, (SPACE,)).microseconds == pytest.approx(before, rel=1e-4)
+    assert len(harness._settled) == 2
 
 
 def test_small_shapes_have_many_sets_but_not_without_end():
