@@ -10,7 +10,7 @@ from concurrent.futures import CancelledError, wait
 import pytest
 from llm_server import Answer, Dead, LlmServer, Status, Trickle, nobody_there
 
-from evolve.models import Reply, Request
+from evolve.models import Reply, Request, prices
 from evolve.models.gate import Patience
 from evolve.models.pool import Models, open_models
 from evolve.models.spec import parse
@@ -183,7 +183,8 @@ def test_what_cannot_work_is_refused_at_once(specs, settings, said):
 @pytest.mark.parametrize(
     ("package", "spec"), [("openai", "a,base-url=http://x"), ("httpx", "a,base-url=http://x"), ("litellm", "openai/a")]
 )
-def test_a_package_that_is_missing_is_named_with_what_to_do(package, spec, monkeypatch):
+def test_a_package_that_is_missing_is_named_with_what_to_do(package, spec, monkeypatch, request):
+    request.addfinalizer(prices._listed.cache_clear)  # without LiteLLM it would stay empty
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(EvolveError, match=r"pip install -e '\.\[llm\]'"):
         opened([spec])
