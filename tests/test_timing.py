@@ -272,7 +272,7 @@ def test_the_reference_is_timed_anew_beside_every_policy(judge):
     references = [
         {result.metrics["cpu_seconds"] * result.ratio for result in evaluation} for evaluation in (ones, others)
     ]
-    assert len(references[0] - references[1]) > 3  # one or two may be the same to the microsecond
+    assert references[0] != references[1]  # though one or two may be the same to the microsecond
 
 
 def test_a_simulator_may_not_say_itself_how_long_a_policy_took(sandbox):

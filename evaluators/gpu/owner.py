@@ -132,6 +132,8 @@ class Owner:
             return self._after_overdue(error)
         except Ended as error:
             return self._after_death(Status.LOST, str(error))
+        except GpuError:  # a whole answer, after which the process is still of use
+            raise
         except BaseException:  # whoever waited was interrupted: the answer still to come must not be the next one's
             self._drop()
             raise

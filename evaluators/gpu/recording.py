@@ -98,7 +98,7 @@ class Recording:
     def _read(self, subject: Subject) -> Device:
         """Reads what is there, and begins where nothing is; returns the device as it was at the beginning."""
         text = self.file.read_bytes()
-        if not text or (b"\n" not in text and text.startswith(_BEGINNING)):  # killed while it began
+        if b"\n" not in text and text[: len(_BEGINNING)] == _BEGINNING[: len(text)]:  # empty, or killed as it began
             os.ftruncate(self._descriptor, 0)
             self._write(asdict(subject))
             return subject.device

@@ -151,8 +151,10 @@ def test_who_is_interrupted_leaves_no_answer_behind_for_the_next(bench, monkeypa
 
 
 def test_a_gpu_that_fails_is_no_verdict_on_a_configuration(bench):
+    before = bench.pid
     with pytest.raises(GpuError, match="the scripted GPU is full"):
         bench.time((1,), (FAILS,))
+    assert bench.pid == before
     with pytest.raises(GpuError, match=r"setting up within 1 s"):
         bench.time((0,), (TIMES,))
     assert bench.time((1,), (TIMES,)).status is Status.OK

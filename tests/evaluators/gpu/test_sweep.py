@@ -254,12 +254,13 @@ def test_a_last_line_that_was_cut_anywhere_costs_only_its_timing(tmp_path):
         assert all(json.loads(line) for line in again.splitlines())
 
 
-def test_a_cut_within_the_first_line_begins_anew(tmp_path):
+@pytest.mark.parametrize("length", [0, 1, 11, 12, 13, 20])
+def test_a_cut_within_the_first_line_begins_anew(tmp_path, length):
     out = tmp_path / "x.npz"
     with pytest.raises(Killed):
         swept(Mortal(0), out)
     text = part_file(out).read_bytes()
-    part_file(out).write_bytes(text[:20])
+    part_file(out).write_bytes(text[:length])
     swept(ScriptedBench(), out)
     assert out.exists()
 
