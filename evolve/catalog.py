@@ -6,10 +6,11 @@ import importlib
 import importlib.util
 import inspect
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
-from evolve.problem import Problem, ProblemError, seeds_folder
+from evolve.problem import DIRECTIONS, Constraint, Objective, Problem, ProblemError, seeds_folder
 from evolve.types import EvolveError, Limits
 
 
@@ -22,11 +23,13 @@ _RUN = "journal.sqlite"
 """What lies beside the best policy of a run: no part of a problem, though runs may lie in its folder."""
 
 
-def load(spec: str) -> Problem:
+def load(spec: str, objective: str = "") -> Problem:
     """Returns the problem of that name, or the one defined by that file or folder.
 
+    ``objective`` chooses among named objectives; by default the first counts.
+
     Raises:
-        EvolveError: there is none; the message names the nearest known one.
+        EvolveError: there is none, or no such objective; the message names the nearest known one.
         ProblemError: the file does not define exactly one ``Problem``, or cannot be imported.
     """
     path = located(spec)
@@ -35,6 +38,8 @@ def load(spec: str) -> Problem:
     problem.path = path
     problem.name = path.parent.name if path.name == "problem.py" else path.stem
     _check(problem)
+    if objective:
+        problem.pursue(objective)
     return problem
 
 
@@ -147,9 +152,17 @@ def _check(problem: Problem) -> None:
     """Refuses what a problem says wrongly of itself, before anything is judged."""
     limits, floor = problem.limits, problem.floor
     for fine, what in (
+        (
+            _are_objectives(problem.objectives),
+            f"`objectives` is {problem.objectives!r}; it must map names to evolve.Objective(...)",
+        ),
+        (
+            _are_constraints(problem.constraints),
+            f"`constraints` is {problem.constraints!r}; it must be a tuple of evolve.Constraint(...)",
+        ),
         (isinstance(getattr(problem, "objective", None), str), "set `objective` to the name of the metric that counts"),
         (
-            problem.direction in ("minimize", "maximize"),
+            problem.direction in DIRECTIONS,
             f"`direction` is {problem.direction!r}; say minimize or maximize",
         ),
         (isinstance(problem.reference, str), "`reference` must be the source of a policy, as text"),
@@ -163,6 +176,17 @@ def _check(problem: Problem) -> None:
     ):
         if not fine:
             raise ProblemError(f"{problem.name}: {what}")
+
+
+def _are_objectives(value: object) -> bool:
+    return isinstance(value, Mapping) and all(
+        isinstance(name, str) and name.isidentifier() and isinstance(objective, Objective)
+        for name, objective in value.items()
+    )
+
+
+def _are_constraints(value: object) -> bool:
+    return isinstance(value, tuple) and all(isinstance(constraint, Constraint) for constraint in value)
 
 
 def _are_texts(value: object) -> bool:

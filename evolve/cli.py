@@ -72,7 +72,7 @@ def _run(options: argparse.Namespace) -> int:
     from evolve.report.progress import ProgressLine
     from evolve.standings import gap
 
-    problem = catalog.load(options.problem)
+    problem = catalog.load(options.problem, options.objective)
     problem.baselines()  # whatever is wrong with them is said before a folder is made
     searched = options.cases or "train"
     insist_on_searchable(problem, searched)
@@ -152,7 +152,7 @@ def _prompt(options: argparse.Namespace) -> int:
             f"wrote {', '.join(map(str, written))}; change them, and give --prompts {options.write} to `evolve run`"
         )
         return 0
-    problem = catalog.load(options.problem)
+    problem = catalog.load(options.problem, options.objective)
     question = preview.question(
         problem, options.operator, options.cases or "train", options.prompt_tokens or 12_000, options.prompts
     )
@@ -164,7 +164,7 @@ def _score(options: argparse.Namespace) -> int:
     from evolve import catalog, scoring
     from evolve.report import tables
 
-    problem = catalog.load(options.problem)
+    problem = catalog.load(options.problem, options.objective)
     rows = scoring.score(
         problem, options.policies, options.cases or options.split or "train", options.workers, unsafe=options.unsafe
     )
@@ -247,7 +247,7 @@ def _check(options: argparse.Namespace) -> int:
     from evolve.report import check
 
     with check.Progress(sys.stderr) as progress:
-        found = audit_apart(options.problem, 0, progress)
+        found = audit_apart(options.problem, 0, progress, options.objective)
     _print(options, found, lambda: check.describe(found))
     return 0 if found.passed else 1
 

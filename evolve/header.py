@@ -9,13 +9,14 @@ from pathlib import Path
 from evolve.database import ADVICE, JournalError
 from evolve.text import brief
 
-FORMAT = 5
+FORMAT = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
     """What a run is of; a run can only be resumed with the same.
 
+    ``objective`` names what counts where the problem has several objectives.
     ``held_out`` says that the test cases are no secret, ``basis`` what the scores rest on where that is no simulation.
     """
 
@@ -32,6 +33,7 @@ class Header:
     started: str
     held_out: bool = False
     basis: str = ""
+    objective: str = ""
 
     def write(self, connection: sqlite3.Connection) -> None:
         """Puts it into a new journal."""

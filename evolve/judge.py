@@ -41,7 +41,7 @@ class Judge:
         self._driver = Driver(cases, sandbox, limits)
         self._layers = tuple(layer for layer in Layer if layer in sandbox.layers)
         self._timer: Timer | None = None
-        self._reference: list[float] | None = None
+        self._reference: Mapping[int, Mapping[str, float]] | None = None
 
     def evaluate(self, source: str, *, confirm_above: float = math.inf) -> Evaluation:
         """Returns the verdict on a policy and, if it is OK, its score.
@@ -73,11 +73,15 @@ class Judge:
         Raises:
             ProblemError: it does not finish every case.
         """
+        return self._objectives(self._of_reference())
+
+    def _of_reference(self) -> Mapping[int, Mapping[str, float]]:
+        """Returns the metrics of the reference on each case."""
         if self._reference is None:
             measured = self.measure(self._problem.baselines()[0].source)
             if measured.verdict is not Verdict.OK:
                 raise unfinished(self._driver, measured)
-            self._reference = self._objectives(measured.metrics)
+            self._reference = measured.metrics
         return self._reference
 
     def measure(self, source: str, *, isolated: bool = False) -> Measurement:
@@ -100,9 +104,22 @@ class Judge:
             self._timer = Timer(self._driver, self._problem.baselines()[0].source)
         return self._timer.measure(source, patience)
 
-    def _bases(self, measured: Measurement) -> list[float]:
+    def _bases(self, measured: Measurement) -> Mapping[int, Mapping[str, float]]:
         """Returns what the reference reaches on each case; where time counts, what it has just reached."""
-        return self._objectives(measured.reference) if self._problem.timed else self.reference()
+        return measured.reference if self._problem.timed else self._of_reference()
+
+    def _unmet(self, measured: Measurement, bases: Mapping[int, Mapping[str, float]]) -> str:
+        """Returns which constraint a policy does not keep; empty: it keeps all."""
+        for constraint in self._problem.constraints:
+            name, direction = constraint.metric, constraint.direction
+            ratios = [ratio(measured.metrics[index][name], bases[index][name], direction) for index in bases]
+            if (reached := geometric_mean(ratios)) < constraint.least:
+                worst = self._cases.labels[min(bases, key=lambda index: ratios[index])]
+                return (
+                    f"breaks a constraint: its {name} is {reached:.4f} of the reference's on the mean, and must be at "
+                    f"least {constraint.least:g} of it; worst on {worst}, {min(ratios):.4f}"
+                )
+        return ""
 
     def _objectives(self, metrics: Mapping[int, Mapping[str, float]]) -> list[float]:
         return [objective(self._problem, metrics[index]) for index in range(len(self._cases))]
@@ -118,7 +135,10 @@ class Judge:
         if measured.verdict is not Verdict.OK:
             return evaluation(measured.verdict, feedback=measured.message)
         bases = self._bases(measured)
-        results = tuple(self._result(index, base, measured.metrics[index]) for index, base in enumerate(bases))
+        if unmet := self._unmet(measured, bases):
+            return evaluation(Verdict.INVALID, feedback=unmet)
+        objectives = self._objectives(bases)
+        results = tuple(self._result(index, base, measured.metrics[index]) for index, base in enumerate(objectives))
         score = geometric_mean([result.ratio for result in results])
         return evaluation(Verdict.OK, score, results, self._feedback(results))
 

@@ -66,6 +66,7 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument(
         "problem", metavar="PROBLEM", help="a name from `evolve problems`, a .py file, or a folder with a problem.py"
     )
+    _add_objective(check)
     _add_gpu(command("gpu", "measure on a real GPU what a problem replays", table=False))
     command("doctor", "check the sandbox, the machine, its GPU and the versions")
     return whole
@@ -78,6 +79,7 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--cases", type=_no_split, metavar="NAME_OR_FILE", help="search on these cases instead of the train split"
     )
+    _add_objective(run)
     run.add_argument("--seed", type=int, metavar="S", help="seed of the search (default 0)")
     _add_workers(run)
     _add_unsafe(run)
@@ -144,6 +146,7 @@ def _add_prompt(prompt: argparse.ArgumentParser) -> None:
     prompt.add_argument(
         "--cases", type=_no_split, metavar="NAME_OR_FILE", help="as in a search on these cases instead of train"
     )
+    _add_objective(prompt)
     _add_templates(prompt)
     prompt.add_argument("--write", type=Path, metavar="DIR", help="write the templates there, to change them")
 
@@ -160,6 +163,7 @@ def _add_score(score: argparse.ArgumentParser) -> None:
     which.add_argument(
         "--cases", type=_no_split, metavar="NAME_OR_FILE", help="a named case set, or a file in a public format"
     )
+    _add_objective(score)
     _add_workers(score)
     _add_unsafe(score)
 
@@ -178,6 +182,15 @@ def _add_gpu(gpu: argparse.ArgumentParser) -> None:
         "problem", metavar="PROBLEM", help="a name from `evolve problems`, a .py file, or a folder with a problem.py"
     )
     record.add_argument("--out", type=Path, metavar="FILE", help="the table (default: where the problem looks for it)")
+
+
+def _add_objective(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--objective",
+        default="",
+        metavar="NAME",
+        help="what counts, where the problem has several objectives (default: the first that `evolve problems` lists)",
+    )
 
 
 def _add_unsafe(command: argparse.ArgumentParser) -> None:

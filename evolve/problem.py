@@ -12,6 +12,7 @@ each decision, so the policy never sees the future, the simulator or the score::
             return {"miss_ratio": misses / len(case)}
 """
 
+import difflib
 import hashlib
 import textwrap
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
@@ -77,6 +78,41 @@ class Twin:
     before: Callable[[Call], bool]
 
 
+Direction = Literal["minimize", "maximize"]
+DIRECTIONS = ("minimize", "maximize")
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """What must hold besides the objective, such as a balance that must not suffer for the sake of speed.
+
+    On each case the metric's ratio to the reference is taken, turned so that larger is better.  The geometric mean
+    over the cases must be at least ``least``, or the policy is INVALID.
+    """
+
+    metric: str
+    direction: Direction
+    least: float
+
+    def __post_init__(self) -> None:
+        if self.direction not in DIRECTIONS or not 0 < self.least <= 1:
+            raise ValueError(
+                f"a constraint asks to minimize or maximize {self.metric!r} and for a ratio to the reference above 0 "
+                f"and at most 1, which the reference meets; got {self.direction!r} and {self.least!r}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """One of several things that a problem may be judged by; what each field means is said at ``Problem``'s."""
+
+    metric: str
+    direction: Direction = "minimize"
+    floor: float = 0.0
+    timed: bool = False
+    constraints: tuple[Constraint, ...] = ()
+
+
 SPLITS = ("train", "validation", "test")
 
 
@@ -112,7 +148,7 @@ class Problem:
     objective: ClassVar[str]
     """The metric that counts, a key of what ``simulate`` returns; positive on every case."""
 
-    direction: ClassVar[Literal["minimize", "maximize"]] = "minimize"
+    direction: ClassVar[Direction] = "minimize"
 
     floor: ClassVar[float] = 0.0
     """Values of the objective below this count as this; for objectives that can be zero."""
@@ -122,6 +158,15 @@ class Problem:
 
     Then every case has a process of its own and the reference is timed anew beside it; see ``evolve.timing``.
     """
+
+    constraints: ClassVar[tuple[Constraint, ...]] = ()
+    """What a policy must keep to besides, relative to the reference; one that does not is INVALID."""
+
+    objectives: ClassVar[Mapping[str, Objective]] = {}
+    """Named objectives, the first the default, in place of the five attributes above; ``--objective NAME`` chooses."""
+
+    chosen: str = ""
+    """The name of the objective in force, where there are several; set by ``pursue``."""
 
     measured: ClassVar[tuple[str, ...]] = ()
     """Metrics that are read from a real machine and are never twice the same, such as a kernel's time.
@@ -151,6 +196,34 @@ class Problem:
 
     path: Path | None = None
     """Set when the problem is loaded: the file that defines it."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if isinstance(cls.objectives, Mapping) and cls.objectives:  # else the catalog says what is wrong
+            name, objective = next(iter(cls.objectives.items()))
+            for attribute, value in _in_force(name, objective).items():
+                setattr(cls, attribute, value)
+
+    def pursue(self, name: str) -> None:
+        """Has the named objective count from now on, in place of the default.
+
+        Raises:
+            EvolveError: there is none of that name; the message names the nearest known one.
+        """
+        if not self.objectives:
+            raise EvolveError(f"{self.name} has a single objective, {self.objective!r}; leave out --objective")
+        if name not in self.objectives:
+            close = difflib.get_close_matches(name, self.objectives, 1)
+            hint = f"did you mean {close[0]!r}? " if close else ""
+            raise EvolveError(f"{self.name} has no objective {name!r}; {hint}there are: {', '.join(self.objectives)}")
+        vars(self).update(_in_force(name, self.objectives[name]))
+
+    def derive(self, metrics: Mapping[str, float]) -> Mapping[str, float]:  # noqa: ARG002
+        """Returns metrics that follow from the others of a case and its ``cpu_seconds``, where that is timed.
+
+        An objective may name one, such as a weighing of a plan's quality against the time to make it.
+        """
+        return {}
 
     def cases(self, split: Split) -> Sequence[Any]:
         """Returns the workload instances of a split, at least 20, made from ``split.seeds(n)``.
@@ -254,7 +327,22 @@ class Problem:
 
 def steady(problem: Problem, metrics: Mapping[str, float]) -> dict[str, float]:
     """Returns the metrics that are the same whenever the same is decided: those that nothing has to measure."""
-    return {name: value for name, value in metrics.items() if name != CPU_SECONDS and name not in problem.measured}
+    unsteady = {CPU_SECONDS, *problem.measured}
+    if CPU_SECONDS in metrics:
+        unsteady.update(problem.derive(metrics))
+    return {name: value for name, value in metrics.items() if name not in unsteady}
+
+
+def _in_force(name: str, objective: Objective) -> dict[str, Any]:
+    """Returns the attributes of a problem that is judged by one of its objectives."""
+    return {
+        "chosen": name,
+        "objective": objective.metric,
+        "direction": objective.direction,
+        "floor": objective.floor,
+        "timed": objective.timed,
+        "constraints": objective.constraints,
+    }
 
 
 def seeds_folder(path: Path) -> Path:

@@ -25,7 +25,7 @@ from evolve.ledger import Ledger
 from evolve.models import RecordingEnded, Writers
 from evolve.problem import Problem, ProblemError
 from evolve.search import Exhausted, Search
-from evolve.types import Candidate, EvolveError, Miss, Usage
+from evolve.types import Candidate, EvolveError, Miss, Usage, Verdict
 from evolve.writers import Writing
 
 EMBEDDED = Writing()
@@ -125,7 +125,7 @@ def _search(
     def told(turn: Candidate | Miss) -> None:
         counts[type(turn)] += 1
         if isinstance(turn, Candidate) and turn.number < baselines:
-            _insist_on_score(turn)
+            _insist_on_score(problem, turn)
         best, left = searching.archive.best, budget.seconds_left()
         report(Progress(turn, counts[Candidate], counts[Miss], best, budget.seconds, left, budget.usage))
 
@@ -173,8 +173,10 @@ def _noting_faults(journal: Journal) -> Iterator[None]:
         raise
 
 
-def _insist_on_score(baseline: Candidate) -> None:
-    if baseline.evaluation.score is None:
+def _insist_on_score(problem: Problem, baseline: Candidate) -> None:
+    """Refuses to search beside a baseline that fails; one that breaks a constraint only is no rival there."""
+    barred = bool(problem.constraints) and baseline.evaluation.verdict is Verdict.INVALID
+    if baseline.evaluation.score is None and not barred:
         raise ProblemError(
             f"the baseline {baseline.proposal.operator!r} is {baseline.evaluation.verdict}: "
             f"{baseline.evaluation.feedback}; mend or remove it, and give another --out"
@@ -206,6 +208,7 @@ def _resumed(folder: RunFolder, now: "_Now", seed: int | None) -> Journal:
 def _insist_on_same(folder: RunFolder, was: Header, now: Header) -> None:
     for what, old, new in (
         ("problem", was.problem, now.problem),
+        ("objective", was.objective, now.objective),
         ("version of evolve", was.engine, now.engine),
         ("seed", was.seed, now.seed),
         ("set of cases", was.cases, now.cases),
@@ -243,6 +246,7 @@ def _header(problem: Problem, writing: Writing, cases: str, basis: str, seed: in
         started=_now(),
         held_out=problem.held_out,
         basis=basis,
+        objective=problem.chosen,
     )
 
 

@@ -26,17 +26,18 @@ cost little beside that: where it does not, ratios are near 1 whatever the polic
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from evolve.cases import blaming
 from evolve.lane import Driver
 from evolve.patience import Patience
 from evolve.problem import CPU_SECONDS, ProblemError
 from evolve.sandbox import Child, PolicyFailure, SandboxError, wire
 from evolve.share import Share, Shares
 from evolve.types import Verdict
-from evolve.wave import Measurement, Running
+from evolve.wave import Measurement, Running, fit_for_ratios, objective
 
 _log = logging.getLogger(__name__)
 
@@ -101,7 +102,24 @@ class Timer:
         own, least = entrant.cpu_seconds - share.median, self._least(share)
         if own < least and entrant is reference:
             self._warn(label, own, least)
-        entrant.notes.metrics[case] = {**entrant.notes.metrics[case], CPU_SECONDS: max(own, least)}
+        entrant.notes.metrics[case] = self._with_time(case, entrant.notes.metrics[case], max(own, least))
+
+    def _with_time(self, case: int, metrics: Mapping[str, float], seconds: float) -> dict[str, float]:
+        """Returns the metrics of a case with its CPU time, and with what the problem derives from that.
+
+        Raises:
+            ProblemError: the objective is still not among them, or is nothing to make ratios of.
+        """
+        problem, label = self._driver.cases.problem, self._driver.cases.labels[case]
+        timed = {**metrics, CPU_SECONDS: seconds}
+        with blaming(problem, "derive"):
+            whole = {**{name: float(value) for name, value in problem.derive(timed).items()}, **timed}
+        if problem.objective not in whole or not fit_for_ratios(objective(problem, whole)):
+            raise ProblemError(
+                f"{problem.name}: neither `simulate` nor `derive` returns a positive {problem.objective!r} on {label}, "
+                "which is the objective"
+            )
+        return whole
 
     def _least(self, share: Share) -> float:
         return max(FORGERS * share.savable, RESOLUTION_SECONDS)

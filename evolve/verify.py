@@ -11,7 +11,7 @@ from evolve.journal import Journal
 from evolve.problem import Problem
 from evolve.standings import Standing, standings
 from evolve.statistics import Interval, paired_bootstrap
-from evolve.types import Evaluation
+from evolve.types import Evaluation, Verdict
 
 ENOUGH = 30
 """Cases on which two policies must differ before an interval is believed: on fewer the bootstrap's is too narrow."""
@@ -38,6 +38,8 @@ class Verification:
     ``secret`` is what the cases were drawn from: its SHA-256 is ``secret_hash``, which the journal holds
     since the run began.  ``basis`` is what the scores on them rest on where that is no simulation.
 
+    ``barred`` names the baselines that break a constraint of the objective: no rivals, and nothing to beat.
+
     ``held_out``: the cases are recorded and public, and no secret stood before them.  Then to reveal means to show how
     a policy of this run does on them, and ``covered`` says no more than that this had not happened yet.
     """
@@ -58,6 +60,7 @@ class Verification:
     secret_hash: str
     held_out: bool
     basis: str
+    barred: tuple[str, ...] = ()
 
     @property
     def found(self) -> Standing:
@@ -73,7 +76,7 @@ class Verification:
     def unbeaten(self) -> list[str]:
         """The baselines that the best found is not shown to beat."""
         ahead = {duel.baseline for duel in self.duels if duel.interval.above_one}
-        return [standing.name for standing in self.standings[:-1] if standing.name not in ahead]
+        return [row.name for row in self.standings[:-1] if row.name not in ahead and row.name not in self.barred]
 
     @property
     def close(self) -> list[Duel]:
@@ -133,6 +136,7 @@ def verify(
         secret_hash=journal.header.secret_hash,
         held_out=problem.held_out,
         basis=basis,
+        barred=tuple(_barred(problem, names, sealed)),
     )
 
 
@@ -144,6 +148,12 @@ def _judge_sealed(journal: Journal, executor: Executor, secret: str, numbers: Se
     for number, future in futures.items():
         journal.record(number, future.result(), journal.seconds(), "test")
     return [futures[number].result() for number in numbers]
+
+
+def _barred(problem: Problem, names: Sequence[str], evaluations: Sequence[Evaluation]) -> list[str]:
+    """Returns the baselines that do without a score because of a constraint."""
+    failed = [name for name, found in zip(names, evaluations, strict=False) if found.verdict is Verdict.INVALID]
+    return failed if problem.constraints else []
 
 
 def _duels(names: Sequence[str], evaluations: Sequence[Evaluation], cases: CaseSet) -> list[Duel]:

@@ -223,7 +223,7 @@ def objective(problem: Problem, metrics: Mapping[str, float]) -> float:
 def metrics_fault(problem: Problem, metrics: Any) -> str:
     """Returns what is wrong with what a simulation has returned, or nothing; CPU time is not among it yet."""
     name, measured = problem.objective, {CPU_SECONDS} if problem.timed else set()
-    if not isinstance(metrics, Mapping) or (name not in metrics and name not in measured):
+    if not isinstance(metrics, Mapping) or (name not in metrics and not problem.timed):
         return f"does not return its metrics, {name!r} among them"
     if measured & metrics.keys():
         return f"returns {CPU_SECONDS!r} itself; it is the judge that measures it where `timed` is set"
@@ -232,9 +232,17 @@ def metrics_fault(problem: Problem, metrics: Any) -> str:
     strange = [key for key, value in metrics.items() if not _finite(value)]
     if strange:
         return f"returns {_key(strange[0])} that is not a finite number"
-    if name in metrics and not SMALLEST <= (value := float(objective(problem, metrics))) <= LARGEST:
+    if name in metrics and not fit_for_ratios(value := float(objective(problem, metrics))):
         return f"returns {value:g} as {name!r}, but ratios need positive values: set `floor` to the least that matters"
+    for kept in (constraint.metric for constraint in problem.constraints):
+        if kept not in metrics or not fit_for_ratios(float(metrics[kept])):
+            return f"does not return a positive {kept!r}, which a constraint is on"
     return ""
+
+
+def fit_for_ratios(value: float) -> bool:
+    """Says whether a ratio with another such value is a finite number."""
+    return SMALLEST <= value <= LARGEST
 
 
 def _key(key: Any) -> str:

@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,23 +41,12 @@ from evolve.sandbox import Child, Sandbox
 from evolve.search import Arm, Search
 from evolve.session import EMBEDDED
 from evolve.types import Evaluation
+from tests.bench_rows import Row, spread
 from tests.llm_server import Answer, LlmServer
 from tests.scripted_bench import DEVICE
 from workloads.llm_layers import PRODUCTS
 
 EVOLVE = [sys.executable, "-m", "evolve"]
-
-
-@dataclass(frozen=True)
-class Row:
-    """One promise: ``kept`` compares the ratio (or the figure, where there is no ratio) with the limit."""
-
-    promise: str
-    ours: str
-    comparison: str
-    ratio: str
-    limit: str
-    kept: bool
 
 
 def main() -> int:
@@ -165,7 +153,7 @@ def child_life(repeats: int = 300) -> Row:
         "a sandboxed policy's whole life",
         f"{1e3 * statistics.median(lives):.2f} ms",
         f"bare fork and exit {1e3 * statistics.median(forks):.2f} ms",
-        _spread(ratios),
+        spread(ratios),
         "4",
         statistics.median(ratios) <= 4,
     )
@@ -181,7 +169,7 @@ def walls(repeats: int = 300) -> Row:
         f"CPU of {standing} layers of the sandbox",
         f"{statistics.median(added):.2f} ms",
         f"bare fork and exit {1e3 * statistics.median(bare for bare, _ in pairs):.2f} ms",
-        _spread([locked / bare for bare, locked in pairs]),
+        spread([locked / bare for bare, locked in pairs]),
         "1 ms",
         statistics.median(added) <= 1,
     )
@@ -217,7 +205,7 @@ def call_rate(pairs: int = 5, rounds: int = 3, calls: int = 2000) -> Row:
         "calls a second",
         f"{statistics.median(ours):,.0f}",
         f"two-pipe ping-pong {statistics.median(bare):,.0f}",
-        _spread(ratios),
+        spread(ratios),
         "0.5",
         statistics.median(ratios) >= 0.5,
     )
@@ -244,7 +232,7 @@ def two_workers(rounds: int = 5, evaluations: int = 40) -> Row:
         "spot with two workers, evaluations/s",
         f"{statistics.median(pair[1] for pair in rates):.1f}",
         f"one worker {statistics.median(pair[0] for pair in rates):.1f}",
-        _spread(ratios),
+        spread(ratios),
         "1.6",
         statistics.median(ratios) >= 1.6,
     )
@@ -289,7 +277,7 @@ def help_time(repeats: int = 9) -> Row:
         "evolve --help",
         f"{median:.3f} s",
         f"starting Python {statistics.median(bare):.3f} s",
-        _spread([a / b for a, b in zip(ours, bare, strict=True)]),
+        spread([a / b for a, b in zip(ours, bare, strict=True)]),
         "0.3 s",
         median < 0.3,
     )
@@ -305,7 +293,7 @@ def score_time(repeats: int = 3) -> Row:
         "evolve score spot reference, one core",
         f"{median:.2f} s",
         f"importing numpy {statistics.median(bare):.2f} s",
-        _spread([a / b for a, b in zip(ours, bare, strict=True)]),
+        spread([a / b for a, b in zip(ours, bare, strict=True)]),
         "3 s",
         median <= 3,
     )
@@ -338,7 +326,7 @@ def replays(rounds: int = 20, lookups: int = 500) -> Row:
         "gemm_tiles, configurations replayed a second",
         f"{statistics.median(ours):,.0f}",
         f"a bare dict {statistics.median(bare):,.0f}",
-        _spread([mine / theirs for mine, theirs in zip(ours, bare, strict=True)]),
+        spread([mine / theirs for mine, theirs in zip(ours, bare, strict=True)]),
         "10,000/s",
         statistics.median(ours) >= 10_000,
     )
@@ -397,11 +385,6 @@ def _timed(action: Callable[[], object]) -> float:
 
 def _command(command: list[str]) -> None:
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-
-
-def _spread(ratios: list[float]) -> str:
-    low, middle, high = statistics.quantiles(ratios, n=4)
-    return f"{middle:.2f} [{low:.2f}, {high:.2f}]"
 
 
 if __name__ == "__main__":

@@ -17,8 +17,10 @@ _REFUSE = "have `simulate` refuse, with InvalidDecision, what would keep it busy
 _SHORTEN = "find out what the problem's code is busy with there: a step may take `limits.step_seconds`"
 
 
-def audit_apart(spec: str, seed: int, tell: Callable[[str], None]) -> Audit:
+def audit_apart(spec: str, seed: int, tell: Callable[[str], None], objective: str = "") -> Audit:
     """Returns the audit of a problem, by its name, file or folder, and tells what is being tried.
+
+    ``objective`` names one where the problem has several.
 
     Where it takes its process down, that is a finding, and what was found before stands.
 
@@ -27,7 +29,7 @@ def audit_apart(spec: str, seed: int, tell: Callable[[str], None]) -> Audit:
     """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
-    worker = context.Process(target=_work, args=(spec, seed, theirs), daemon=True)
+    worker = context.Process(target=_work, args=(spec, objective, seed, theirs), daemon=True)
     worker.start()
     theirs.close()
     try:
@@ -65,10 +67,10 @@ def _cut_short(stage: Stage | None, tried: str, status: int) -> Audit:
     return stage.after([fix(f"{said} ({tried})" if tried else said, todo)], stage.waiting).so_far
 
 
-def _work(spec: str, seed: int, connection: Connection) -> None:
+def _work(spec: str, objective: str, seed: int, connection: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # the other process says that it was interrupted
     try:
-        for stage in stages(catalog.load(spec), Random(seed), time.monotonic, connection.send):
+        for stage in stages(catalog.load(spec, objective), Random(seed), time.monotonic, connection.send):
             connection.send(stage)
     except EvolveError as error:
         connection.send(EvolveError(str(error)))

@@ -39,8 +39,8 @@ CRASHES = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFP
 
 # The first thing a worker asks is to die with the thread that feeds it (prctl(2), PR_SET_PDEATHSIG).
 _BOOT = (
-    "import ctypes, sys; ctypes.CDLL(None).prctl(1, 9); sys.path[:0] = sys.argv[6:]; "
-    "from evolve.executors.worker import main; main(int(sys.argv[1]), *sys.argv[2:6])"
+    "import ctypes, sys; ctypes.CDLL(None).prctl(1, 9); sys.path[:0] = sys.argv[7:]; "
+    "from evolve.executors.worker import main; main(int(sys.argv[1]), *sys.argv[2:7])"
 )
 
 
@@ -72,7 +72,7 @@ class LocalExecutor:
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._basis = cache(partial(basis_of, problem))
         pin = workers <= default_workers()
-        how = ("pin" if pin else "float", "unsafe" if unsafe else "safe", str(memory.share(workers)))
+        how = (problem.chosen, "pin" if pin else "float", "unsafe" if unsafe else "safe", str(memory.share(workers)))
         self._keepers = [_Keeper(self._jobs, problem, how) for _ in range(workers)]
         for keeper in self._keepers:
             keeper.start()

@@ -23,13 +23,15 @@ Answer = Evaluation | Exception
 """An evaluation, or what stopped the judge."""
 
 
-def main(descriptor: int, spec: str, where: str, how: str, most_bytes: str) -> NoReturn:
+def main(descriptor: int, spec: str, objective: str, where: str, how: str, most_bytes: str) -> NoReturn:
     """Answers every task in order and ends with the connection.
 
-    ``where``: "pin" to a core or "float"; ``how``: "safe" or "unsafe"; ``most_bytes``: what it may hold.
+    ``objective`` names one where the problem has several.  ``where``: "pin" to a core or "float"; ``how``: "safe" or
+    "unsafe"; ``most_bytes``: what it may hold.
     """
     logging.basicConfig(handlers=[_OneLineHandler()])
-    worker = Worker(spec, claim_core() if where == "pin" else None, int(most_bytes), unsafe=how == "unsafe")
+    core = claim_core() if where == "pin" else None
+    worker = Worker(spec, core, int(most_bytes), objective=objective, unsafe=how == "unsafe")
     with Connection(descriptor) as connection:
         try:
             while True:
@@ -45,8 +47,11 @@ class Worker:
     While it judges it holds at most so many bytes: a simulator that a decision makes allocate more has a MemoryError.
     """
 
-    def __init__(self, spec: str, core: socket.socket | None, most_bytes: int, *, unsafe: bool = False) -> None:
-        self._spec, self._core, self._most_bytes, self._unsafe = spec, core, most_bytes, unsafe
+    def __init__(
+        self, spec: str, core: socket.socket | None, most_bytes: int, *, objective: str = "", unsafe: bool = False
+    ) -> None:
+        self._spec, self._objective, self._unsafe = spec, objective, unsafe
+        self._core, self._most_bytes = core, most_bytes
         self._problem: Problem | None = None
         self._sandbox: Sandbox | None = None
         self._judges: dict[tuple[str, str], Judge] = {}
@@ -86,7 +91,7 @@ class Worker:
         key = (task.cases, task.secret)
         if key not in self._judges:
             if self._problem is None or self._sandbox is None:
-                self._problem = catalog.load(self._spec)
+                self._problem = catalog.load(self._spec, self._objective)
                 self._sandbox = Sandbox(self._problem.imports, unsafe=self._unsafe)
             cases = cases_of(self._problem, *key)
             if (basis := basis_of(self._problem, task.cases)) != task.basis:

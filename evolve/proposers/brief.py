@@ -70,10 +70,20 @@ def _first_call(problem: Problem, cases: CaseSet) -> Call:
 def _scoring(problem: Problem, cases: CaseSet) -> str:
     better = "lower" if problem.direction == "minimize" else "higher"
     bound = " Where a bound is shown, no policy at all can do better than it." if cases.bounds is not None else ""
+    goal = f"What counts here is the objective `{problem.chosen}`. " if problem.chosen else ""
     return (
-        f"A {better} `{problem.objective}` is better. On each case the score is the ratio to a reference policy on "
-        "that case, turned so that larger is better; the policy's score is the geometric mean over the cases: 1.00 is "
-        f"the reference, 1.30 is 30% better.{bound}"
+        f"{goal}A {better} `{problem.objective}` is better. On each case the score is the ratio to a reference policy "
+        "on that case, turned so that larger is better; the policy's score is the geometric mean over the cases: 1.00 is "
+        f"the reference, 1.30 is 30% better.{bound}{_kept(problem)}"
+    )
+
+
+def _kept(problem: Problem) -> str:
+    """Returns in words what a policy must keep to besides."""
+    return "".join(
+        f" A policy is INVALID if its `{constraint.metric}` ({constraint.direction} it) comes to less than "
+        f"{constraint.least:g} of the reference's, on the geometric mean over the cases of that ratio."
+        for constraint in problem.constraints
     )
 
 

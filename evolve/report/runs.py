@@ -81,7 +81,7 @@ def problem_of(folder: RunFolder, journal: Journal, named: str | None = None) ->
         raise JournalError(
             f"{path} or its baselines have changed since {folder.path} began; its scores are of the old ones"
         )
-    return catalog.load(spec)
+    return catalog.load(spec, header.objective)
 
 
 def summary(folder: RunFolder, journal: Journal, best: int | None = None) -> Summary:
@@ -120,7 +120,7 @@ def describe(run: Summary) -> str:
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in run.verdicts.items())
     lines = [
         f"run       {brief(run.run, 1000)}",
-        f"problem   {brief(header.problem, 80)}{_cases(header)}; seed {header.seed}; "
+        f"problem   {brief(header.problem, 80)}{_goal(header)}{_cases(header)}; seed {header.seed}; "
         f"evolve {brief(header.engine, 20)}; {brief(header.started, 40)}",
         *tables.basis(header.basis, 9),
         f"written   {brief(header.proposers, 300)}",
@@ -134,6 +134,10 @@ def describe(run: Summary) -> str:
     if run.best is not None:
         lines += [f"best      #{run.best} ({run.origin}): {_scores(run)}", *_next(run)]
     return "\n".join(lines)
+
+
+def _goal(header: Header) -> str:
+    return f", objective {brief(header.objective, 80)}" if header.objective else ""
 
 
 def _cases(header: Header) -> str:
