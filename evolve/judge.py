@@ -112,12 +112,12 @@ class Judge:
         """Returns which constraint a policy does not keep; empty: it keeps all."""
         for constraint in self._problem.constraints:
             name, direction = constraint.metric, constraint.direction
-            ratios = [ratio(measured.metrics[index][name], bases[index][name], direction) for index in bases]
-            if (reached := geometric_mean(ratios)) < constraint.least:
-                worst = self._cases.labels[min(bases, key=lambda index: ratios[index])]
+            ratios = {i: ratio(measured.metrics[i][name], base[name], direction) for i, base in bases.items()}
+            if (reached := geometric_mean([*ratios.values()])) < constraint.least:
+                worst = min(ratios, key=ratios.__getitem__)
                 return (
                     f"breaks a constraint: its {name} is {reached:.4f} of the reference's on the mean, and must be at "
-                    f"least {constraint.least:g} of it; worst on {worst}, {min(ratios):.4f}"
+                    f"least {constraint.least:g} of it; worst on {self._cases.labels[worst]}, {ratios[worst]:.4f}"
                 )
         return ""
 

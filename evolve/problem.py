@@ -199,10 +199,10 @@ class Problem:
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        if isinstance(cls.objectives, Mapping) and cls.objectives:  # else the catalog says what is wrong
-            name, objective = next(iter(cls.objectives.items()))
-            for attribute, value in _in_force(name, objective).items():
-                setattr(cls, attribute, value)
+        for name, objective in [*cls.objectives.items()][:1] if isinstance(cls.objectives, Mapping) else ():
+            if isinstance(objective, Objective):  # else the catalog says what is wrong
+                for attribute, value in _in_force(name, objective).items():
+                    setattr(cls, attribute, value)
 
     def pursue(self, name: str) -> None:
         """Has the named objective count from now on, in place of the default.

@@ -73,8 +73,8 @@ def _scoring(problem: Problem, cases: CaseSet) -> str:
     goal = f"What counts here is the objective `{problem.chosen}`. " if problem.chosen else ""
     return (
         f"{goal}A {better} `{problem.objective}` is better. On each case the score is the ratio to a reference policy "
-        "on that case, turned so that larger is better; the policy's score is the geometric mean over the cases: 1.00 is "
-        f"the reference, 1.30 is 30% better.{bound}{_kept(problem)}"
+        "on that case, turned so that larger is better; the policy's score is the geometric mean over the cases: 1.00 "
+        f"is the reference, 1.30 is 30% better.{bound}{_kept(problem)}"
     )
 
 
