@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
+from evolve.closure import closure
 from evolve.problem import DIRECTIONS, Constraint, Objective, Problem, ProblemError, seeds_folder
 from evolve.types import EvolveError, Limits
 
@@ -67,28 +68,22 @@ def spec(problem: Problem) -> str:
 
 
 def digest(problem: Problem) -> str:
-    """Returns a hash of the code that defines the problem: it, its baselines and, if packaged, what many share."""
+    """Returns a hash of the code that defines the problem: it, its baselines and, if packaged, what it imports."""
     assert problem.path is not None
     return digest_of(problem.path)
 
 
 def digest_of(path: Path) -> str:
     """Returns the same of the problem in a file, from what the files hold; nothing is imported."""
-    files = [path, *seeds_folder(path).glob("*.py")]
+    files = {path, *seeds_folder(path).glob("*.py")}
     if path.name == "problem.py":
-        files += [file for file in path.parent.glob("**/*.py") if not file.with_name(_RUN).exists()]
+        files.update(path.parent.glob("**/*.py"))
     if path.is_relative_to(_home()):
-        files += (_home().parent / "workloads").glob("**/*.py")
-        files += [file for shared in _shared() for file in shared.glob("**/*.py")]
+        files.update(closure([path], _home().parent, ("evaluators", "workloads")))
     code = hashlib.sha256()
-    for file in sorted({file for file in files if file.is_file()}):
+    for file in sorted(file for file in files if file.is_file() and not file.with_name(_RUN).exists()):
         code.update(file.name.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
     return code.hexdigest()[:16]
-
-
-def _shared() -> list[Path]:
-    """Returns the folders beside the problems that are none themselves: what several problems are built on."""
-    return [folder.parent for folder in _home().glob("*/__init__.py") if not folder.with_name("problem.py").exists()]
 
 
 def _home() -> Path:

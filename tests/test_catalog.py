@@ -162,17 +162,33 @@ def test_the_digest_follows_the_code_and_the_baselines(write):
     assert len({before, with_seed, changed}) == 3
 
 
-def test_the_digest_of_what_comes_with_the_package_follows_what_problems_share(write, tmp_path, monkeypatch):
+def test_the_digest_of_what_comes_with_the_package_follows_what_it_imports_and_nothing_else(
+    write, tmp_path, monkeypatch
+):
     monkeypatch.setattr(catalog, "_home", lambda: tmp_path / "evaluators")
-    path = write(TOY, "evaluators/toy/problem.py")
+    path = write(
+        TOY + "\nfrom evaluators.gpu.table import Table\nimport workloads.layers\n", "evaluators/toy/problem.py"
+    )
     digests = [catalog.digest_of(path)]
-    for shared in ("evaluators/gpu/__init__.py", "evaluators/gpu/table.py", "workloads/layers.py"):
-        write("# shared\n", shared)
+    for shared, text in (
+        ("evaluators/gpu/table.py", "from workloads import shapes\n"),
+        ("evaluators/gpu/server.py", "# started by another file of the folder\n"),
+        ("workloads/layers.py", "# imported\n"),
+        ("workloads/shapes.py", "# imported by what is imported\n"),
+        ("evaluators/toy/simulator.py", "# beside it\n"),
+    ):
+        write(text, shared)
         digests.append(catalog.digest_of(path))
-    assert len(set(digests)) == 4
-    write("# not shared: another problem\n", "evaluators/other/problem.py")
-    write("", "evaluators/other/__init__.py")
+    assert len(set(digests)) == 6
+    for other in ("evaluators/other/problem.py", "evaluators/other/__init__.py", "workloads/others.py"):
+        write("# of another problem\n", other)
     assert catalog.digest_of(path) == digests[-1]
+
+
+def test_the_digest_does_not_ask_that_a_file_can_be_parsed(write, tmp_path, monkeypatch):
+    monkeypatch.setattr(catalog, "_home", lambda: tmp_path / "evaluators")
+    broken = write("def (:\n", "evaluators/toy/problem.py")
+    assert catalog.digest_of(broken) != catalog.digest_of(write("def (:\n\n", "evaluators/toy/problem.py"))
 
 
 def test_listing_problems_imports_none_of_them():

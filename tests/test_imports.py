@@ -14,7 +14,7 @@ OURS = ("evolve", "evaluators", "seeds", "workloads", "results")
 
 LEVELS = (
     {"types"},
-    {"problem", "source", "normal", "statistics", "text", "database", "header", "models", "patience"},
+    {"problem", "source", "normal", "statistics", "text", "database", "header", "models", "patience", "closure"},
     {"rows", "ledger", "begun"},
     {"proposers", "archives", "sandbox", "journal", "folder", "budget", "cases", "catalog", "decision"},
     {"search", "wave", "lane", "share", "timing", "judge", "executors"},
