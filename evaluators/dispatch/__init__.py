@@ -1,0 +1,1 @@
+"""The problem `dispatch`; see problem.py and README.md."""
