@@ -11,7 +11,8 @@ from pathlib import Path
 from types import ModuleType
 
 from evolve.closure import closure
-from evolve.problem import DIRECTIONS, Constraint, Objective, Problem, ProblemError, seeds_folder
+from evolve.objective import DIRECTIONS, Constraint, Objective
+from evolve.problem import Problem, ProblemError, seeds_folder
 from evolve.types import EvolveError, Limits
 
 
@@ -19,6 +20,9 @@ def names() -> list[str]:
     """Returns the names of the problems that come with the package."""
     return sorted(file.parent.name for file in _home().glob("*/problem.py"))
 
+
+OF_A_FILE = "evolve_problem_"
+"""How the name begins that a problem's file is imported under."""
 
 _RUN = "journal.sqlite"
 """What lies beside the best policy of a run: no part of a problem, though runs may lie in its folder."""
@@ -104,7 +108,7 @@ def _imported(name: str | None, path: Path) -> ModuleType:
     try:
         if name is not None:
             return importlib.import_module(name)
-        key = f"evolve_problem_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
+        key = f"{OF_A_FILE}{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
         return _executed(key, path)
     except (Exception, SystemExit) as error:  # a user's file may raise anything
         raise ProblemError(f"cannot import {path}: {type(error).__name__}: {error}") from error

@@ -9,8 +9,9 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evolve import options as command_line
 from evolve.report import terminal
@@ -60,7 +61,9 @@ def _problems(options: argparse.Namespace) -> int:
     from evolve.overview import overview
     from evolve.report import problems
 
-    rows = overview()
+    progress = problems.Progress()
+    rows = list(overview(fresh=options.fresh, tell=progress))
+    progress.clear()
     _print(options, rows, lambda: problems.describe(rows))
     return 0
 
@@ -173,26 +176,42 @@ def _score(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from evolve.executors.local import LocalExecutor, default_workers
-    from evolve.folder import RunFolder
-    from evolve.report import proof, runs, tables
-    from evolve.text import kept
-    from evolve.verify import verify
+    from evolve import proving, result
+    from evolve.report import proof, tables
 
-    folder = RunFolder(options.run)
-    with folder.open() as journal, folder.locked():
-        problem = runs.problem_of(folder, journal, options.problem)
-        secret = folder.secret(journal.header)
-        _insist_on_sandbox(options)
-        with LocalExecutor(problem, options.workers or default_workers(), unsafe=options.unsafe) as executor:
-            said = f"judging on the {kept(problem.held_out)} cases ..."
-            result = verify(problem, journal, executor, secret, lambda: print(said, file=sys.stderr))
-        record = proof.record(folder, journal, problem, result)
-        folder.keep(folder.best, record["policy"])
-        folder.keep(folder.proof, tables.as_json(record) + "\n")
-        text = proof.proof(folder, journal, problem, result, colour=_colour())
-        print(tables.as_json(record) if options.json else text)
-    return 0 if result.found.evaluation.score is not None else 1
+    if result.is_one(options.run):
+        return _rejudge(options)
+    with proving.proved(options.run, tell=terminal.warn, **_judging(options)) as at:
+        if options.json:
+            print(tables.as_json(proof.record(at.folder, at.journal, at.problem, at.found)))
+        else:
+            print(proof.proof(at.folder, at.journal, at.problem, at.found, colour=_colour()))
+    return 0 if at.found.found.evaluation.score is not None else 1
+
+
+def _judging(options: argparse.Namespace) -> dict[str, Any]:
+    return {"named": options.problem, "workers": options.workers, "unsafe": options.unsafe}
+
+
+def _rejudge(options: argparse.Namespace) -> int:
+    from evolve import rejudge
+    from evolve.report.result import describe_again
+
+    found = rejudge.again(options.run, **_judging(options))
+    _print(options, found, lambda: describe_again(found))
+    return 0 if found.agrees else 1
+
+
+def _publish(options: argparse.Namespace) -> int:
+    from evolve import proving, publishing, shelf
+    from evolve.report.result import describe
+
+    place = partial(shelf.place, to=options.to, name=options.name)
+    with proving.proved(options.run, tell=terminal.warn, before=place, **_judging(options)) as at:
+        published = publishing.publish(at, place(at.problem, at.journal), options.about)
+    said = {"path": str(published.path), "policy": published.policy, "record": published.result}
+    _print(options, said, lambda: describe(published))
+    return 0
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -282,6 +301,7 @@ _COMMANDS = {
     "prompt": _prompt,
     "score": _score,
     "verify": _verify,
+    "publish": _publish,
     "show": _show,
     "log": _log,
     "diff": _diff,

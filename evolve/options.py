@@ -40,21 +40,28 @@ def parser() -> argparse.ArgumentParser:
             added.add_argument("--json", action="store_true", help="print JSON instead of text")
         return added
 
-    command("problems", "what can be evolved, with baselines, bounds and scores")
+    problems = command("problems", "what can be evolved, with baselines, bounds and scores")
+    problems.add_argument("--fresh", action="store_true", help="judge the baselines anew, whatever is known of them")
     _add_run(command("run", "search for a better policy; the same --out resumes"))
     _add_prompt(command("prompt", "what a model would be asked", table=False))
     _add_score(command("score", "judge policies side by side"))
-    verify = command("verify", "prove the best of a run on the sealed cases")
+    verify = command("verify", "prove the best of a run on the sealed cases, or judge a published result again")
+    publish = command("publish", "prove the best of a run, and keep it as a result that others can judge again")
     show = command("show", "a run, or one of its candidates")
     log = command("log", "the candidates of a run, or only the line to the best")
     diff = command("diff", "how a candidate differs from the reference or from another")
-    for reader in (verify, show, log, diff):
+    verify.add_argument("run", type=Path, metavar="RUN", help="a run's folder, or that of a published result")
+    for reader in (publish, show, log, diff):
         reader.add_argument("run", type=Path, metavar="RUN", help="a run's folder")
-    _add_workers(verify)
-    _add_unsafe(verify)
-    verify.add_argument(
-        "--problem", metavar="PROBLEM", help="its problem: for a run that somebody gave you, your own copy of the file"
-    )
+    for judge in (verify, publish):
+        _add_workers(judge)
+        _add_unsafe(judge)
+        judge.add_argument(
+            "--problem",
+            metavar="PROBLEM",
+            help="its problem: for a run that somebody gave you, your own copy of the file",
+        )
+    _add_publish(publish)
     log.add_argument("--all", action="store_true", help="every candidate instead of the line from reference to best")
     show.add_argument("id", nargs="?", type=int, metavar="ID", help="a candidate's number (default: the run itself)")
     show.add_argument("--prompt", action="store_true", help="what the model was asked that wrote the candidate")
@@ -166,6 +173,14 @@ def _add_score(score: argparse.ArgumentParser) -> None:
     _add_objective(score)
     _add_workers(score)
     _add_unsafe(score)
+
+
+def _add_publish(publish: argparse.ArgumentParser) -> None:
+    publish.add_argument("--name", metavar="NAME", help="what to call it (default: seed-S, of the run's seed)")
+    publish.add_argument("--about", metavar="TEXT", default="", help="what the policy does, in your words")
+    publish.add_argument(
+        "--to", type=Path, metavar="FOLDER", help="where to put <problem>/NAME/ (default: results/ of this checkout)"
+    )
 
 
 def _add_gpu(gpu: argparse.ArgumentParser) -> None:

@@ -19,8 +19,9 @@ from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
+from evolve.objective import Constraint, Direction, Objective
 from evolve.types import Baseline, EvolveError, Limits
 
 Simulation = Generator["Call", Any, Mapping[str, float]]
@@ -76,41 +77,6 @@ class Twin:
 
     case: Any
     before: Callable[[Call], bool]
-
-
-Direction = Literal["minimize", "maximize"]
-DIRECTIONS = ("minimize", "maximize")
-
-
-@dataclass(frozen=True, slots=True)
-class Constraint:
-    """What must hold besides the objective, such as a balance that must not suffer for the sake of speed.
-
-    On each case the metric's ratio to the reference is taken, turned so that larger is better.  The geometric mean
-    over the cases must be at least ``least``, or the policy is INVALID.
-    """
-
-    metric: str
-    direction: Direction
-    least: float
-
-    def __post_init__(self) -> None:
-        if self.direction not in DIRECTIONS or not 0 < self.least <= 1:
-            raise ValueError(
-                f"a constraint asks to minimize or maximize {self.metric!r} and for a ratio to the reference above 0 "
-                f"and at most 1, which the reference meets; got {self.direction!r} and {self.least!r}"
-            )
-
-
-@dataclass(frozen=True, slots=True)
-class Objective:
-    """One of several things that a problem may be judged by; what each field means is said at ``Problem``'s."""
-
-    metric: str
-    direction: Direction = "minimize"
-    floor: float = 0.0
-    timed: bool = False
-    constraints: tuple[Constraint, ...] = ()
 
 
 SPLITS = ("train", "validation", "test")

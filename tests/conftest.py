@@ -23,9 +23,10 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="session", autouse=True)
 def notes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keeps the notes of runs that tests begin out of the user's home."""
+    """Keeps the notes of runs that tests begin, and what is remembered of problems, out of the user's home."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
 
 

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from functools import partial
 
 import pytest
 import tiny
@@ -410,13 +411,12 @@ def test_new_refuses_a_name_that_cannot_be_a_problem(evolve, tmp_path, monkeypat
 
 
 def test_problems_lists_what_can_be_evolved(evolve, as_json, home, monkeypatch):
-    row = overview._of(str(home / "tiny.py"))
-    monkeypatch.setattr(overview, "overview", lambda: [row])
+    monkeypatch.setattr(overview, "overview", partial(overview.overview, [str(home / "tiny.py")]))
     status, out, _ = evolve("problems")
     assert status == 0
-    assert re.match(
-        r"tiny +Write `guess\(x\)`: .* +error \(minimize\) +1 +reference 1\.000 +0\.0%", out.splitlines()[2]
-    )
+    _, _, line, decision, *_ = out.splitlines()
+    assert re.match(r"tiny +error \(minimize\) +\d+\.\d+ +reference 1\.000 +1\.000 +- +0\.0% +\d+\.\d\d$", line)
+    assert decision.startswith("  Write `guess(x)`: a number")
     (found,) = as_json("problems")
     assert (found["problem"], found["best_score"], found["gap"]) == ("tiny", 1.0, 0.0)
 

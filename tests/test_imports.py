@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 OURS = ("evolve", "evaluators", "seeds", "workloads", "results")
 
 LEVELS = (
-    {"types"},
+    {"types", "objective"},
     {"problem", "source", "normal", "statistics", "text", "database", "header", "models", "patience", "closure"},
     {"rows", "ledger", "begun"},
     {"proposers", "archives", "sandbox", "journal", "folder", "budget", "cases", "catalog", "decision"},
@@ -89,7 +89,7 @@ def test_the_engine_imports_no_problem_seed_workload_or_result():
 
 
 def test_problems_import_the_problem_interface_and_workloads_only():
-    allowed = ("evolve.problem.", "evolve.types.", "workloads.", "evaluators.")
+    allowed = ("evolve.problem.", "evolve.objective.", "evolve.types.", "workloads.", "evaluators.")
     offered = {f"evolve.{name}" for name in ("Call", "InvalidDecision", "Limits", "Problem", "Split", "Unready")}
     for file in files("evaluators"):
         for name in imported(file):
@@ -107,7 +107,7 @@ def test_policies_import_nothing_of_ours(folder):
         assert list(imported(file)) == [], file
 
 
-@pytest.mark.parametrize("module", ["evolve", "evolve.problem", "evolve.types"])
+@pytest.mark.parametrize("module", ["evolve", "evolve.problem", "evolve.objective", "evolve.types"])
 def test_the_problem_interface_is_light_to_import(module):
     script = f"import sys, {module}; print(sorted(sys.modules.keys() & {{'numpy', 'optuna', 'msgpack', 'sqlite3'}}))"
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

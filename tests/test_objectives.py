@@ -14,7 +14,8 @@ from evolve.database import JournalError
 from evolve.executors.worker import Worker
 from evolve.folder import RunFolder
 from evolve.judge import Judge
-from evolve.problem import Call, Constraint, Objective, Problem, ProblemError, steady
+from evolve.objective import Constraint, Objective
+from evolve.problem import Call, Problem, ProblemError, steady
 from evolve.proposers import brief
 from evolve.session import search
 from evolve.types import EvolveError, Limits, Verdict

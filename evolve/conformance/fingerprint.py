@@ -6,6 +6,7 @@ from collections.abc import Callable
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
+from evolve.catalog import OF_A_FILE
 from evolve.sandbox import wire
 
 Blank = Callable[[str], bool]
@@ -53,7 +54,7 @@ class _Print:
         elif id(value) in self._above:
             self._pieces.append(b"above")
         else:
-            self._pieces.append(f"{kind.__module__}.{kind.__qualname__}".encode())
+            self._pieces.append(f"{_module(kind)}.{kind.__qualname__}".encode())
             self._above.add(id(value))
             self._add_parts(value)
             self._above.discard(id(value))
@@ -70,6 +71,11 @@ class _Print:
         self._pieces.append(b"%d" % len(parts))
         for part in parts:
             self._add(part)
+
+
+def _module(kind: type) -> str:
+    """Returns where a class is defined; for a file outside of packages nothing, for the name is made from its path."""
+    return "" if kind.__module__.startswith(OF_A_FILE) else kind.__module__
 
 
 def _state(value: Any) -> list[Any]:

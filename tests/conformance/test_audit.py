@@ -21,7 +21,7 @@ def test_every_problem_of_the_package_passes(name):
     except Unready as lack:
         pytest.skip(str(lack))
     assert found.passed, check.describe(found)
-    lookahead = {"spot": "of 20 pairs differ later", "prism": "asks once a case"}.get(name, "")
+    lookahead = "asks once a case" if name in ("prism", "txn") else "pairs differ later"
     assert lookahead in next(finding.found for finding in found.findings if finding.check == "look-ahead")
     checks = {finding.check for finding in found.findings}
     assert checks >= {"baselines", "headroom", "wrong decisions", "hard cases", "look-ahead", "simulator", "splits"}

@@ -1,0 +1,59 @@
+"""Verifies a run where it lies: its best is judged on the sealed cases, and what came of it is kept in its folder."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from evolve.executors import Executor
+from evolve.executors.local import LocalExecutor, default_workers
+from evolve.folder import RunFolder
+from evolve.journal import Journal
+from evolve.problem import Problem
+from evolve.report import proof, runs, tables
+from evolve.sandbox import Sandbox
+from evolve.text import kept
+from evolve.verify import Verification, verify
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """A run that has just been verified, while its folder is ours and its executor runs."""
+
+    folder: RunFolder
+    journal: Journal
+    problem: Problem
+    executor: Executor
+    found: Verification
+
+
+@contextmanager
+def proved(
+    path: Path,
+    *,
+    named: str | None = None,
+    workers: int | None = None,
+    unsafe: bool = False,
+    tell: Callable[[str], None] = lambda _: None,
+    before: Callable[[Problem, Journal], object] = lambda *_: None,
+) -> Iterator[Proved]:
+    """Verifies the run in a folder; ``named`` is the user's name for its problem.
+
+    ``before`` may refuse, before a use of the sealed cases is counted; ``tell`` hears when it begins.
+
+    Raises:
+        EvolveError: it is no run, its problem is not what it was, or the sandbox does not stand.
+    """
+    folder = RunFolder(path)
+    with folder.open() as journal, folder.locked():
+        problem = runs.problem_of(folder, journal, named)
+        before(problem, journal)
+        secret = folder.secret(journal.header)
+        Sandbox(unsafe=unsafe).close()  # what this machine lacks is said before a sealed case is used up
+        with LocalExecutor(problem, workers or default_workers(), unsafe=unsafe) as executor:
+            said = f"judging on the {kept(problem.held_out)} cases ..."
+            found = verify(problem, journal, executor, secret, lambda: tell(said))
+            record = proof.record(folder, journal, problem, found)
+            folder.keep(folder.best, record["policy"])
+            folder.keep(folder.proof, tables.as_json(record) + "\n")
+            yield Proved(folder, journal, problem, executor, found)
