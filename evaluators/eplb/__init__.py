@@ -1,0 +1,1 @@
+"""The problem `eplb`; see problem.py and README.md."""
