@@ -41,7 +41,7 @@ def fingerprints(problem: Problem, secret: str, names: Sequence[str]) -> dict[st
 
 def quick(problem: Problem, executor: Executor, source: str) -> Future[Evaluation] | None:
     """Has a policy judged on the quick cases, each with a process of its own; None where the problem has none."""
-    return executor.submit(Task(source, 0.0, QUICK)) if QUICK in _sets(problem) else None
+    return executor.submit(Task(source, 0.0, QUICK, unhurried=True)) if QUICK in _sets(problem) else None
 
 
 def _sets(problem: Problem) -> list[str]:

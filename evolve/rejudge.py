@@ -157,7 +157,9 @@ def _judged(published: Published, problem: Problem, executor: Executor, secret: 
     best = published.result.sealed.best_baseline.policy
     sources = {name: baselines[name] for name in dict.fromkeys(("reference", best)) if name in baselines}
     sources[_own(published.result)] = published.policy
-    futures = {name: executor.submit(Task(source, 0.0, "test", secret)) for name, source in sources.items()}
+    futures = {
+        name: executor.submit(Task(source, 0.0, "test", secret, unhurried=True)) for name, source in sources.items()
+    }
     return {name: future.result() for name, future in futures.items()}
 
 

@@ -228,6 +228,16 @@ class Limits:
         share = 1.0 if proving else 0.5
         return replace(self, cpu_seconds=min(self.cpu_seconds, share * cases * self.case_cpu_seconds))
 
+    def unhurried(self) -> "Limits":
+        """Returns limits that a policy within these does not reach on a slower moment or machine.
+
+        They are for who asks whether the same is decided again, and not for speed.
+        """
+        return replace(self, cpu_seconds=_SLACK * self.cpu_seconds, wall_seconds=_SLACK * self.wall_seconds)
+
+
+_SLACK = 4.0
+
 
 @dataclass(frozen=True, slots=True)
 class Baseline:

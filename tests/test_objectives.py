@@ -227,6 +227,13 @@ def test_score_takes_the_name_of_an_objective(file, capsys):
     assert "tiny has no objective 'speed'" in capsys.readouterr().err
 
 
+def test_the_audit_takes_a_baseline_that_breaks_a_constraint_for_no_fault(file, capsys):
+    cli.main(["check", str(file), "--objective", "size"])
+    out = " ".join(capsys.readouterr().out.split())
+    assert "nothing break a constraint, so they are no rivals here" in out
+    assert "FIX baselines" not in out
+
+
 def test_a_model_is_told_what_counts_and_what_must_hold(file):
     problem = catalog.load(str(file), "size")
     said = brief.briefing(problem, split_cases(problem, "train")).scoring

@@ -4,6 +4,7 @@ from evolve.conformance.finding import Finding, fine, fix, look
 from evolve.conformance.subject import Subject
 from evolve.standings import gap
 from evolve.statistics import geometric_mean, ratio
+from evolve.types import Verdict
 
 NOTHING_LEFT = 1.001
 
@@ -19,20 +20,30 @@ def check_reference(subject: Subject) -> list[Finding]:
 
 
 def check_baselines(subject: Subject) -> list[Finding]:
-    """Judges every baseline; each must finish every case."""
+    """Judges every baseline; each must finish every case, and may break a constraint of the objective."""
+    barred = _barred(subject)
     found = [
         fix(
             f"{name} is {evaluation.verdict}: {evaluation.feedback}",
             "mend the baseline, or the rule that it breaks: whoever evolves a policy begins with it",
         )
         for name, evaluation in subject.evaluations.items()
-        if evaluation.score is None
+        if evaluation.score is None and name not in barred
     ]
     best = subject.sound[0]
     said = f"{len(subject.sound)}, reference included; the best is {best}, score {subject.evaluations[best].score:.3f}"
+    if barred:
+        said += f"; {', '.join(barred)} break a constraint, so they are no rivals here"
     if len(subject.sources) == 1:
         return [*found, look("only the reference", "add what practice uses to the seeds folder")]
     return found or [fine(said)]
+
+
+def _barred(subject: Subject) -> list[str]:
+    """Returns the baselines that have no score because of a constraint; the reference keeps all of them."""
+    if not subject.problem.constraints:
+        return []
+    return [name for name, evaluation in subject.evaluations.items() if evaluation.verdict is Verdict.INVALID]
 
 
 def check_headroom(subject: Subject) -> list[Finding]:

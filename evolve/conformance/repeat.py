@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from evolve.cases import split_cases
@@ -14,13 +13,12 @@ from evolve.judge import Judge
 from evolve.problem import CPU_SECONDS, Call, steady
 from evolve.sandbox import Sandbox, wire
 from evolve.text import counted
-from evolve.types import Limits, Verdict
+from evolve.types import Verdict
 from evolve.wave import Measurement
 
 CASES = 12
 REPEATS = 5
 LARGE_NOISE = 0.05
-SLACK = 4.0
 
 
 def check_simulator(subject: Subject) -> list[Finding]:
@@ -124,7 +122,7 @@ def check_process(subject: Subject) -> list[Finding]:
 def _judged_again(subject: Subject, sandbox: Sandbox, how: str, todo: str) -> list[Finding]:
     if subject.problem.timed:
         return [fine("every case has a process of its own, since the problem is timed")]
-    judge = Judge(subject.cases, sandbox, _unhurried(subject.problem.limits))
+    judge = Judge(subject.cases, sandbox, subject.problem.limits.unhurried())
     found = []
     for name in subject.sound:
         first = [result.metrics for result in subject.evaluations[name].cases]
@@ -132,11 +130,6 @@ def _judged_again(subject: Subject, sandbox: Sandbox, how: str, todo: str) -> li
         if said := _difference(subject, first, again):
             found.append(fix(f"{name} did not reach the same {how}: {said}", todo))
     return found or [fine(f"{counted(len(subject.sound), 'baseline')} reached the same metrics {how}")]
-
-
-def _unhurried(limits: Limits) -> Limits:
-    """Returns limits that a baseline does not reach on a slower moment: it is asked for the same, not for speed."""
-    return replace(limits, cpu_seconds=SLACK * limits.cpu_seconds, wall_seconds=SLACK * limits.wall_seconds)
 
 
 def _difference(subject: Subject, first: Sequence[Mapping[str, float]], again: Measurement) -> str:

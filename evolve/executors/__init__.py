@@ -14,6 +14,7 @@ class Task:
 
     ``cases`` names a split, a case set or a file; ``secret`` belongs to the sealed split.
     ``confirm_above`` is ``Judge.evaluate``'s.  ``basis`` is what its score has to rest on (see ``Problem.basis``).
+    ``unhurried``: asks whether the same is decided again, on a machine that may be slower (see ``Limits.unhurried``).
     """
 
     source: str
@@ -21,6 +22,7 @@ class Task:
     cases: str = "train"
     secret: str = ""
     basis: str = ""
+    unhurried: bool = False
 
 
 class Executor(Protocol):

@@ -54,7 +54,7 @@ class Worker:
         self._core, self._most_bytes = core, most_bytes
         self._problem: Problem | None = None
         self._sandbox: Sandbox | None = None
-        self._judges: dict[tuple[str, str], Judge] = {}
+        self._judges: dict[tuple[str, str, bool], Judge] = {}
 
     def answer(self, task: Task) -> Answer:
         """Returns the evaluation; what went wrong in the judge or the problem is returned, not raised.
@@ -88,15 +88,16 @@ class Worker:
             return judge.evaluate(task.source, confirm_above=task.confirm_above)
 
     def _judge(self, task: Task) -> Judge:
-        key = (task.cases, task.secret)
+        key = (task.cases, task.secret, task.unhurried)
         if key not in self._judges:
             if self._problem is None or self._sandbox is None:
                 self._problem = catalog.load(self._spec, self._objective)
                 self._sandbox = Sandbox(self._problem.imports, unsafe=self._unsafe)
-            cases = cases_of(self._problem, *key)
+            cases = cases_of(self._problem, task.cases, task.secret)
             if (basis := basis_of(self._problem, task.cases)) != task.basis:
                 raise Unready(f"scores here have to rest on {task.basis}; since then it has become {basis}")
-            self._judges[key] = Judge(cases, self._sandbox)
+            limits = self._problem.limits.over(len(cases), proving=True).unhurried() if task.unhurried else None
+            self._judges[key] = Judge(cases, self._sandbox, limits)
         return self._judges[key]
 
 

@@ -205,6 +205,17 @@ def test_a_sandbox_that_fails_again_is_the_runs_to_hear_of(problem, monkeypatch)
     assert len(set(asked)) == 2  # each with a sandbox of its own
 
 
+def test_who_asks_for_the_same_again_and_not_for_speed_gives_a_slow_policy_its_time(tmp_path):
+    limited = ("objective, direction =", "limits = Limits(case_cpu_seconds=0.05)\n    objective, direction =")
+    imports = ("from evolve import Call,", "from evolve import Limits, Call,")
+    problem = catalog.load(str(tiny.write(tmp_path, changes=[limited, imports])))
+    slow = f"sum(range(3_000_000))\n{tiny.REFERENCE}"  # about 0.05 s a case; all six have 0.15 s, or 1.2 s
+    with LocalExecutor(problem, 1) as executor:
+        hurried, unhurried = (executor.submit(Task(slow, unhurried=patient)).result() for patient in (False, True))
+    assert hurried.verdict is Verdict.TIMED_OUT
+    assert unhurried.verdict is Verdict.OK
+
+
 def test_a_worker_holds_its_share_of_memory_while_it_judges_and_policies_are_not_touched_by_it(tmp_path):
     reports = ('return {"error"', 'return {"most": __import__("resource").getrlimit(RLIMIT_DATA)[0], "error"')
     reports = (reports[0], reports[1].replace("RLIMIT_DATA", str(resource.RLIMIT_DATA)))
