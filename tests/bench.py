@@ -41,7 +41,10 @@ from evolve.sandbox import Child, Sandbox
 from evolve.search import Arm, Search
 from evolve.session import EMBEDDED
 from evolve.types import Evaluation
+from tests.bench_dispatch import dispatch_growth
+from tests.bench_eplb import eplb_growth
 from tests.bench_rows import Row, spread
+from tests.bench_txn import txn_growth
 from tests.llm_server import Answer, LlmServer
 from tests.scripted_bench import DEVICE
 from workloads.llm_layers import PRODUCTS
@@ -61,6 +64,9 @@ def main() -> int:
         help_time,
         score_time,
         replays,
+        eplb_growth,
+        txn_growth,
+        dispatch_growth,
     )
     for measure in measures:
         print(f"measuring {measure.__name__.replace('_', ' ')} ...", file=sys.stderr)

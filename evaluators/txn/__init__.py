@@ -1,0 +1,1 @@
+"""The problem `txn`; see problem.py and README.md."""

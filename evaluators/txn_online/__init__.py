@@ -1,0 +1,1 @@
+"""The problem `txn_online`; see problem.py and README.md."""
