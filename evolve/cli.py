@@ -176,7 +176,8 @@ def _score(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from evolve import proving, result
+    from evolve import proving
+    from evolve.publication import result
     from evolve.report import proof, tables
 
     if result.is_one(options.run):
@@ -194,7 +195,7 @@ def _judging(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _rejudge(options: argparse.Namespace) -> int:
-    from evolve import rejudge
+    from evolve.publication import rejudge
     from evolve.report.result import describe_again
 
     found = rejudge.again(options.run, **_judging(options))
@@ -203,7 +204,8 @@ def _rejudge(options: argparse.Namespace) -> int:
 
 
 def _publish(options: argparse.Namespace) -> int:
-    from evolve import proving, publishing, shelf
+    from evolve import proving, publishing
+    from evolve.publication import shelf
     from evolve.report.result import describe
 
     place = partial(shelf.place, to=options.to, name=options.name)

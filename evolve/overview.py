@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 
-from evolve import catalog, shelf
+from evolve import catalog
 from evolve.cases import CaseSet, basis_of, split_cases
 from evolve.executors import Task
 from evolve.executors.local import LocalExecutor, default_workers
 from evolve.problem import Problem, Unready
+from evolve.publication import shelf
+from evolve.publication.result import Published
 from evolve.remembered import Remembered
-from evolve.result import Published
 from evolve.standings import gap, standings
 from evolve.types import Baseline, Evaluation, EvolveError
 

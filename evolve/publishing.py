@@ -4,18 +4,18 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from evolve import provenance, result, shelf
 from evolve.executors import Executor
 from evolve.executors.local import default_workers
 from evolve.header import Header
 from evolve.journal import Journal
-from evolve.losses import losses
 from evolve.problem import SPLITS, Problem, first_line
 from evolve.proving import Proved
+from evolve.publication import provenance, result, shelf
+from evolve.publication.losses import losses
+from evolve.publication.result import POLICY, README, RECORD, Published, Result
 from evolve.report import lineage, proof
 from evolve.report.diffs import unified
 from evolve.report.result import Page, readme
-from evolve.result import POLICY, README, RECORD, Published, Result
 from evolve.standings import Standing
 from evolve.types import Evaluation, EvolveError
 from evolve.verify import Duel, Verification

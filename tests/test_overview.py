@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 import pytest
 import tiny
 
-from evolve import overview, result, shelf
+from evolve import overview
 from evolve.executors.local import LocalExecutor
 from evolve.problem import ProblemError
+from evolve.publication import result, shelf
+from evolve.publication.result import Figure
 from evolve.remembered import Remembered
 from evolve.report import problems
-from evolve.result import Figure
 from evolve.strict import Unreadable, of, read
 
 BETTER = '"""Thrice."""\n\n\ndef guess(x):\n    return 3 * x + 0.5\n'

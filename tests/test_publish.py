@@ -13,16 +13,17 @@ from typing import ClassVar
 import pytest
 import tiny
 
-from evolve import catalog, publishing, rejudge, result, shelf
+from evolve import catalog, publishing
 from evolve.budget import Limit
 from evolve.cli import main
 from evolve.executors.local import LocalExecutor
 from evolve.folder import RunFolder
-from evolve.losses import losses
 from evolve.objective import Objective
 from evolve.problem import Problem
+from evolve.publication import rejudge, result, shelf
+from evolve.publication.losses import losses
+from evolve.publication.result import ResultError
 from evolve.report.result import Page, readme
-from evolve.result import ResultError
 from evolve.session import search
 from evolve.types import CaseResult, Evaluation, EvolveError, Verdict
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 import tiny
 
-from evolve import catalog, rejudge, result, shelf
+from evolve import catalog
 from evolve.cli import main
 from evolve.executors.local import LocalExecutor
 from evolve.problem import Unready
+from evolve.publication import rejudge, result, shelf
 from evolve.report.result import score_table
 
 ROOT = Path(__file__).parent.parent

@@ -5,10 +5,10 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evolve.losses import Group, Losses
-from evolve.rejudge import Pair, Rejudgement
+from evolve.publication.losses import Group, Losses
+from evolve.publication.rejudge import Pair, Rejudgement
+from evolve.publication.result import Duel, Figure, Published, Result
 from evolve.report import tables
-from evolve.result import Duel, Figure, Published, Result
 from evolve.text import brief, counted, inert, kept
 
 _WIDTH = 120

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from evolve import catalog, provenance, result
+from evolve import catalog
 from evolve.cases import CaseSet, basis_of, split_cases
 from evolve.executors import Executor, Task
 from evolve.executors.local import LocalExecutor, default_workers
 from evolve.problem import Problem
-from evolve.result import Objective, Published, Result, ResultError
+from evolve.publication import provenance, result
+from evolve.publication.result import Objective, Published, Result, ResultError
 from evolve.sandbox import Sandbox
 from evolve.standings import Standing, standings
 from evolve.statistics import paired_bootstrap

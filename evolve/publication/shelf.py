@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from evolve import catalog, result
+from evolve import catalog
 from evolve.journal import Journal
 from evolve.problem import Problem
-from evolve.result import FILES, Published, ResultError
+from evolve.publication import result
+from evolve.publication.result import FILES, Published, ResultError
 from evolve.text import brief
 from evolve.types import EvolveError
 

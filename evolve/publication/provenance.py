@@ -10,7 +10,7 @@ from evolve.cases import blaming, cases_of
 from evolve.conformance.fingerprint import fingerprint
 from evolve.executors import Executor, Task
 from evolve.problem import SPLITS, Problem
-from evolve.result import Objective, Versions
+from evolve.publication.result import Objective, Versions
 from evolve.types import Evaluation
 
 QUICK = "quick"
