@@ -233,7 +233,8 @@ class Limits:
 
         They are for who asks whether the same is decided again, and not for speed.
         """
-        return replace(self, cpu_seconds=_SLACK * self.cpu_seconds, wall_seconds=_SLACK * self.wall_seconds)
+        names = ("cpu_seconds", "wall_seconds", "call_seconds")
+        return replace(self, **{name: _SLACK * getattr(self, name) for name in names})
 
 
 _SLACK = 4.0

@@ -612,6 +612,7 @@ def test_limits_over_cases_are_the_lesser_of_both():
     assert limits.over(24, proving=True).cpu_seconds == pytest.approx(1.2)
     assert limits.over(1000, proving=True).cpu_seconds == 10
     assert limits.over(24, proving=True).unhurried().cpu_seconds == pytest.approx(4.8)
+    assert limits.unhurried().call_seconds == 4 * limits.call_seconds
     assert Limits(cpu_seconds=10).over(1, proving=False).cpu_seconds == 10
 
 

@@ -15,7 +15,7 @@ from evaluators.transactions.schedule import Schedule
 from evolve.problem import Call, InvalidDecision, Problem, Simulation, Split, Twin
 from evolve.types import EvolveError, Limits
 from workloads.transaction_mixes import FAMILIES, draw_transactions
-from workloads.transactions import FormatError, read_transactions
+from workloads.transactions import NO_KEY, FormatError, Operation, Transaction, read_transactions
 
 COUNTS = {"train": 25, "validation": 100, "test": 250}
 SIZES = (50, 80, 30, 60, 100)
@@ -35,7 +35,7 @@ class TxnOnline(Problem):
     - ``number``: of the arrival, from 0
     - ``start``: the slot in which the transaction would start if it were placed now
     - ``operations``: a list of [kind, key], one to a slot: ["r", key] reads a row, ["w", key] writes one and
-      ["-", -1] is an idle slot; keys are whole numbers from 0
+      ["-", -1] is an idle slot; keys are whole numbers, 0, 1, ... in the order in which they first arrive
 
     ``makespan`` is the number of slots until all that are placed have ended, 0 at first.  Return an int: the index
     *in the window* of the transaction to be placed, from 0; anything else is illegal.
@@ -61,7 +61,7 @@ class TxnOnline(Problem):
 
     def cases(self, split: Split) -> list[Case]:
         """Returns 25 cases (validation: 100, test: 250); every family meets every level of heat once."""
-        return generated(split.name, split.seeds(COUNTS[split.name]), SIZES, WINDOWS)
+        return arriving(generated(split.name, split.seeds(COUNTS[split.name]), SIZES, WINDOWS))
 
     def simulate(self, case: Case) -> Simulation:
         """Yields a ``Call`` of ``choose`` for each transaction and returns the makespan and what explains it."""
@@ -83,7 +83,7 @@ class TxnOnline(Problem):
         generator = np.random.default_rng(random.getrandbits(62))
         others = draw_transactions(random.choice(list(FAMILIES)), max(count - first, 1), random.random(), generator)
         twin = replace(case, transactions=case.transactions[:first] + others[: count - first])
-        return Twin(twin, lambda call: call.arguments[0][-1]["number"] < first)
+        return Twin(arriving([twin])[0], lambda call: call.arguments[0][-1]["number"] < first)
 
     def feedback(self, case: Case, metrics: Mapping[str, float]) -> str:
         """Returns the makespan beside the bound and its parts, and the chain of waits that made it."""
@@ -95,7 +95,7 @@ class TxnOnline(Problem):
 
     def case_sets(self) -> Mapping[str, Sequence[Case]]:
         """Returns ``quick``, 10 small generated cases that no split contains."""
-        return {"quick": generated("quick", range(10), (20, 30), (4, 8))}
+        return {"quick": arriving(generated("quick", range(10), (20, 30), (4, 8)))}
 
     def read_cases(self, path: Path) -> list[Case]:
         """Returns the one case of a public workload, its transactions in the order of the file, with a window of 10.
@@ -104,9 +104,22 @@ class TxnOnline(Problem):
             EvolveError: the file is not in the public format; see `workloads.transactions.read_transactions`.
         """
         try:
-            return [Case(path.stem, read_transactions(path), FILE_WINDOW)]
+            return arriving([Case(path.stem, read_transactions(path), FILE_WINDOW)])
         except FormatError as broken:
             raise EvolveError(str(broken)) from broken
+
+
+def arriving(cases: Sequence[Case]) -> list[Case]:
+    """Returns the cases with keys numbered as they first arrive, so that no number tells of those to come."""
+    return [replace(case, transactions=_renamed(case.transactions)) for case in cases]
+
+
+def _renamed(transactions: Sequence[Transaction]) -> tuple[Transaction, ...]:
+    names = {NO_KEY: NO_KEY}
+    for transaction in transactions:
+        for _, key in transaction:
+            names.setdefault(key, len(names) - 1)
+    return tuple(tuple(Operation(kind, names[key]) for kind, key in transaction) for transaction in transactions)
 
 
 def run(case: Case, schedule: Schedule) -> Generator[Call, Any, list[int]]:

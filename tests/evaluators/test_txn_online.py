@@ -9,7 +9,7 @@ import pytest
 from evaluators.transactions.case import Case
 from evaluators.transactions.schedule import scheduled
 from evaluators.txn.problem import Txn
-from evaluators.txn_online.problem import WINDOWS, TxnOnline
+from evaluators.txn_online.problem import WINDOWS, TxnOnline, arriving
 from evolve.decision import check
 from evolve.problem import Call, InvalidDecision, Split
 from evolve.types import EvolveError
@@ -55,6 +55,20 @@ def first(window, makespan):
 
 def last(window, makespan):
     return len(window) - 1
+
+
+def test_the_numbers_of_keys_tell_nothing_of_what_has_not_arrived():
+    for one in (*ONLINE.cases(Split("train")), *ONLINE.case_sets()["quick"]):
+        known = 0
+        for transaction in one.transactions:
+            for key in (key for kind, key in transaction if kind != "-"):
+                assert key <= known
+                known = max(known, key + 1)
+
+
+def test_the_keys_of_a_file_are_renamed_as_they_arrive_and_nothing_else_changes():
+    (named,) = arriving([case(2, "w-17 * r-5", "r-17 w-9")])
+    assert named == case(2, "w-0 * r-1", "r-0 w-2")
 
 
 # the simulator
@@ -300,7 +314,7 @@ def test_the_quick_cases_take_a_tenth_of_a_second():
 def test_a_workload_is_read_as_arrivals_with_a_window_of_ten(tmp_path):
     (tmp_path / "workload.json").write_text('{\n"txn0": "w-1 r-2",\n"txn1": "*"}')
     (instance,) = ONLINE.read_cases(tmp_path / "workload.json")
-    assert (instance.transactions, instance.window) == ((parse("w-1 r-2"), parse("*")), 10)
+    assert (instance.transactions, instance.window) == ((parse("w-0 r-1"), parse("*")), 10)
 
 
 def test_a_file_in_another_format_is_refused_with_the_reason(tmp_path):
