@@ -14,7 +14,13 @@ from evolve.problem import Unready
 from evolve.report import check
 
 
-@pytest.mark.parametrize("name", catalog.names())
+LONG = ("dispatch", "eplb", "txn_online")
+"""Half a minute or more each: `make soak` audits them, and `evolve check` whoever changes them."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.soak if name in LONG else ()) for name in catalog.names()]
+)
 def test_every_problem_of_the_package_passes(name):
     try:
         found = audit(catalog.load(name), Random(0), time.monotonic)
