@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import os
 import traceback
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
@@ -91,8 +92,13 @@ def named_cases(problem: Problem, name: str) -> CaseSet:
         with blaming(problem, "read_cases"):
             cases = problem.read_cases(Path(name))
         return CaseSet(problem, Path(name).name, cases)
+    if Path(name).is_dir():
+        raise EvolveError(f"{name} is a folder; give a file of cases, or the name of a case set of {problem.name}")
     known = ", ".join(sorted(sets)) or "none"
-    raise EvolveError(f"{problem.name} has no case set and no file {name!r}; case sets: {known}")
+    public = (
+        "" if "EVOLVE_DATA" in os.environ else "; those of public data come with the variable EVOLVE_DATA, its folder"
+    )
+    raise EvolveError(f"{problem.name} has no case set and no file {name!r}; case sets: {known}{public}")
 
 
 def insist_on_searchable(problem: Problem, name: str) -> None:

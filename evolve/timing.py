@@ -35,6 +35,7 @@ from evolve.lane import Driver
 from evolve.patience import Patience
 from evolve.problem import CPU_SECONDS, ProblemError
 from evolve.sandbox import Child, PolicyFailure, SandboxError, wire
+from evolve.sandbox.failure import printable
 from evolve.share import Share, Shares
 from evolve.types import Verdict
 from evolve.wave import Measurement, Running, fit_for_ratios, objective
@@ -102,7 +103,13 @@ class Timer:
         own, least = entrant.cpu_seconds - share.median, self._least(share)
         if own < least and entrant is reference:
             self._warn(label, own, least)
-        entrant.notes.metrics[case] = self._with_time(case, entrant.notes.metrics[case], max(own, least))
+        try:
+            entrant.notes.metrics[case] = self._with_time(case, entrant.notes.metrics[case], max(own, least))
+        except ProblemError as error:  # with the reference; afterwards the policy provoked it
+            if entrant is reference:
+                raise
+            _log.error("a decision provoked a bug: %s", error)
+            entrant.fail(Verdict.INVALID, f"the decision provoked a bug of the problem: {printable(str(error))}")
 
     def _with_time(self, case: int, metrics: Mapping[str, float], seconds: float) -> dict[str, float]:
         """Returns the metrics of a case with its CPU time, and with what the problem derives from that.
@@ -114,10 +121,13 @@ class Timer:
         timed = {**metrics, CPU_SECONDS: seconds}
         with blaming(problem, "derive"):
             whole = {**{name: float(value) for name, value in problem.derive(timed).items()}, **timed}
-        if problem.objective not in whole or not fit_for_ratios(objective(problem, whole)):
+        name = problem.objective
+        if name not in whole:
+            raise ProblemError(f"{problem.name}: neither `simulate` nor `derive` returns {name!r}, the objective")
+        if not fit_for_ratios(value := objective(problem, whole)):
             raise ProblemError(
-                f"{problem.name}: neither `simulate` nor `derive` returns a positive {problem.objective!r} on {label}, "
-                "which is the objective"
+                f"{problem.name}: {name!r} is {value:g} on {label}, but ratios need positive values: set `floor` to "
+                "the least that matters"
             )
         return whole
 

@@ -125,11 +125,19 @@ def test_what_follows_from_a_time_is_not_expected_twice_the_same():
 
 
 def test_an_objective_that_nothing_returns_is_the_problems_fault(sandbox):
-    kind = type("Nothing", (Several,), {"derive": lambda self, metrics: {}})
-    problem = kind()
+    problem = type("Nothing", (Several,), {"derive": lambda self, metrics: {}})()
     problem.pursue("both")
-    with pytest.raises(ProblemError, match="neither `simulate` nor `derive` returns a positive 'loss' on train"):
+    with pytest.raises(ProblemError, match="neither `simulate` nor `derive` returns 'loss', the objective"):
         judged(sandbox, FAST, problem=problem)
+
+
+def test_a_decision_that_makes_a_derived_objective_zero_is_invalid_and_ends_no_run(sandbox):
+    for extreme, said in (("1e300", "on train 1, but ratios need positive values: set `floor`"), ("0", "ZeroDivision")):
+        source = f"def answer(case):\n    return {extreme} if case == 1 else 10\n"
+        found = judged(sandbox, source, "both")
+        assert found.verdict is Verdict.INVALID
+        assert found.feedback.startswith("the decision provoked a bug of the problem: several: ")
+        assert said in found.feedback
 
 
 def test_a_constraint_on_what_the_simulator_does_not_return_is_the_problems_fault(sandbox):

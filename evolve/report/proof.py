@@ -94,7 +94,7 @@ def _scores(result: Verification, objective: str, searched: str) -> str:
     if result.mean_bound is not None:
         rows.append(("bound", "(no policy can do better)", "-", "-", "-", tables.natural(result.mean_bound), "100.0%"))
     scores = f"{searched} score", f"{kept(result.held_out)} score"
-    headings = ("", "policy", *scores, "95% interval", f"mean {objective}", "gap closed")
+    headings = ("", "policy", *scores, "95% interval", tables.mean_of(objective), "gap closed")
     return tables.table(headings, rows, left=2)
 
 

@@ -123,7 +123,7 @@ def describe(run: Summary) -> str:
         f"problem   {brief(header.problem, 80)}{_goal(header)}{_cases(header)}; seed {header.seed}; "
         f"evolve {brief(header.engine, 20)}; {brief(header.started, 40)}",
         *tables.basis(header.basis, 9),
-        f"written   {brief(header.proposers, 300)}",
+        f"written   {brief(header.proposers, 300)} (weights)",
         f"judged    {run.pace}: {verdicts or 'none yet'}",
         *([f"unused    {_unused(run)}"] if run.outcomes else []),
         f"cost      {cost(run)}",

@@ -90,13 +90,18 @@ def standings(rows: Sequence[Standing], objective: str) -> str:
     for bound in [row.bound for row in rows if row.bound is not None][:1]:
         cells = ("bound (no policy can do better)", "-", "-", "-", natural(bound.mean), "100.0%", "-")
         body.append((*cells, *_figures(bound.summary, summaries)))
-    headings = ("policy", "verdict", "score", "95% interval", f"mean {objective}", "gap closed", "CPU s", *summaries)
+    headings = ("policy", "verdict", "score", "95% interval", mean_of(objective), "gap closed", "CPU s", *summaries)
     failed = [
         f"{brief(row.name, 60)}: {brief(row.evaluation.feedback, 300)}" for row in rows if row.evaluation.score is None
     ]
     marks = [UNSAFE] if any(row.evaluation.unsafe for row in rows) else []
     based = [line for row in rows[:1] for line in basis(row.basis)]
     return "\n".join([table(headings, body, left=2), *failed, *marks, *based])
+
+
+def mean_of(metric: str) -> str:
+    """Returns the heading of a mean over cases of a metric, which may be a mean itself."""
+    return f"mean of {metric}" if metric.startswith("mean") else f"mean {metric}"
 
 
 def revealed(held_out: bool) -> str:
