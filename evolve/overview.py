@@ -5,12 +5,13 @@ What was judged once is remembered for as long as neither the problem nor evolve
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
+from typing import Any
 
 from evolve import catalog
 from evolve.cases import CaseSet, basis_of, split_cases
@@ -36,8 +37,9 @@ class Overview:
     closes there.  ``basis`` is what scores rest on where that is no simulation.  Where ``unready`` says what the
     problem lacks to be judged, and how to get it, there are no scores.
 
-    ``result`` names the best published result, with its score and the gap it closes on its sealed cases; ``outdated``
-    says that the problem has changed since it was published.
+    ``result`` names the best published result, with its score and the gap it closes on its sealed cases, as its record
+    says; ``rival`` is the best baseline there; ``outdated``: the problem has changed since it was published.
+    Where nothing was ``result_found`` it is a baseline itself.
     """
 
     problem: str
@@ -59,7 +61,22 @@ class Overview:
     result_score: float | None = None
     result_gap: float | None = None
     result_proved: bool = False
+    result_found: bool = False
+    rival: str = ""
+    rival_score: float | None = None
     outdated: bool = False
+
+
+_NO_RESULT: Mapping[str, Any] = {
+    "result": "",
+    "result_score": None,
+    "result_gap": None,
+    "result_proved": False,
+    "result_found": False,
+    "rival": "",
+    "rival_score": None,
+    "outdated": False,
+}
 
 
 def overview(
@@ -115,7 +132,9 @@ class _Row:
 
     def _remembered(self) -> Overview | None:
         with suppress(EvolveError):  # a problem that is not ready need not know its basis
-            return self._memory.get(self.problem.name, _key(self.problem, basis_of(self.problem, "train")))
+            known = self._memory.get(self.problem.name, _key(self.problem, basis_of(self.problem, "train")))
+            if known is not None and known.problem == self.problem.name:
+                return replace(known, **_NO_RESULT)  # which result is best is for the shelf to tell
         return None
 
     @property
@@ -213,12 +232,16 @@ def _with_result(row: Overview, problem: Problem) -> Overview:
     if not found:
         return row
     best = max(found, key=_worth)
+    sealed = best.result.sealed
     return replace(
         row,
         result=best.name,
-        result_score=best.result.sealed.found.sealed,
-        result_gap=best.result.sealed.found.gap_closed,
+        result_score=sealed.found.sealed,
+        result_gap=sealed.found.gap_closed,
         result_proved=best.result.proved,
+        result_found=best.result.baseline is None,
+        rival=sealed.best_baseline.policy,
+        rival_score=sealed.best_baseline.sealed,
         outdated=best.result.versions.problem != catalog.digest(problem),
     )
 

@@ -1,7 +1,6 @@
 """Makes a published result of a run that has just been verified: its record and its README."""
 
 import shlex
-from collections.abc import Sequence
 from pathlib import Path
 
 from evolve.executors import Executor
@@ -11,6 +10,7 @@ from evolve.journal import Journal
 from evolve.problem import SPLITS, Problem, first_line
 from evolve.proving import Proved
 from evolve.publication import provenance, result, shelf
+from evolve.publication.figures import sealed
 from evolve.publication.losses import losses
 from evolve.publication.result import POLICY, README, RECORD, Published, Result
 from evolve.report import lineage, proof
@@ -18,7 +18,7 @@ from evolve.report.diffs import unified
 from evolve.report.result import Page, readme
 from evolve.standings import Standing
 from evolve.types import Evaluation, EvolveError
-from evolve.verify import Duel, Verification
+from evolve.verify import Verification
 from evolve.writers import Writing
 
 
@@ -64,7 +64,7 @@ def _record(journal: Journal, problem: Problem, executor: Executor, found: Verif
         candidate=found.number,
         baseline=found.baseline,
         about=about,
-        sealed=_sealed(found),
+        sealed=sealed(found),
         train=found.train.score,
         validation=None if found.validation is None else found.validation.score,
         quick=None if summary is None else _quick(problem, summary.result()),
@@ -83,44 +83,6 @@ def _record(journal: Journal, problem: Problem, executor: Executor, found: Verif
         basis=found.basis,
         walls=tuple(map(str, judged.layers)),
     )
-
-
-def _sealed(found: Verification) -> result.Sealed:
-    interval = found.found.interval
-    assert interval is not None  # it has a score
-    best = found.best_baseline
-    failed = {row.name: row.evaluation for row in found.standings if row.evaluation.score is None}
-    return result.Sealed(
-        cases=found.cases,
-        stretches=interval.stretches,
-        found=_figure(found.found, found.train.score),
-        reference=_figure(found.standings[0], found.trains[0]),
-        best_baseline=_figure(found.standings[best], found.trains[best]),
-        bound=found.mean_bound,
-        spread=spread([case.ratio for case in found.found.evaluation.cases]),
-        duels=tuple(_duel(duel) for duel in found.duels if duel.baseline != found.baseline),
-        failed={name: f"{evaluation.verdict}: {evaluation.feedback}" for name, evaluation in failed.items()},
-    )
-
-
-def _figure(standing: Standing, train: float | None) -> result.Figure:
-    score, interval, mean = standing.evaluation.score, standing.interval, standing.mean
-    assert score is not None
-    assert interval is not None
-    assert mean is not None
-    return result.Figure(standing.name, train, score, interval.low, interval.high, mean, standing.gap)
-
-
-def spread(ratios: Sequence[float]) -> result.Spread:
-    """Returns the ends and the quartiles of ratios."""
-    import numpy as np
-
-    return result.Spread(*np.quantile(np.asarray(ratios), (0, 0.25, 0.5, 0.75, 1)).tolist())
-
-
-def _duel(duel: Duel) -> result.Duel:
-    interval = duel.interval
-    return result.Duel(duel.baseline, interval.mean, interval.low, interval.high, duel.better, duel.equal, duel.worse)
 
 
 def _quick(problem: Problem, evaluation: Evaluation) -> result.Quick:

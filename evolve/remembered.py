@@ -7,6 +7,7 @@ import dataclasses
 import json
 import logging
 import os
+import stat
 import tempfile
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -52,8 +53,7 @@ class Remembered(Generic[Kind]):
 
     def _read(self) -> dict[str, Any]:
         try:
-            with self._file().open("rb") as file:
-                whole = json.loads(file.read(_MAX_BYTES))
+            whole = json.loads(_bytes(self._file()))
         except (OSError, RuntimeError, ValueError, RecursionError):
             return {}
         entries = whole.get("entries") if isinstance(whole, dict) and whole.get("format") == FORMAT else None
@@ -68,3 +68,9 @@ class Remembered(Generic[Kind]):
         said = Path(os.environ.get("XDG_CACHE_HOME", ""))
         cache = said if said.is_absolute() else Path.home() / ".cache"  # a relative one is to be ignored
         return cache / "evolve" / self._name
+
+
+def _bytes(path: Path) -> bytes:
+    """Returns what a plain file holds; of a pipe or a device nothing, and without waiting for it."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+        return file.read(_MAX_BYTES) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else b""

@@ -1,12 +1,13 @@
 """Dataclasses read from plain JSON, strictly: each key known and there, each value of its type, each number finite.
 
-Files of ours may have been edited by hand, or come from anybody.
+No key is there twice, and every text can be written.  Files of ours may have been edited by hand, or come from anybody.
 """
 
 import dataclasses
 import difflib
 import json
 import math
+import re
 from collections.abc import Mapping
 from functools import cache
 from types import NoneType, UnionType
@@ -15,6 +16,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 from evolve.text import brief
 
 Kind = TypeVar("Kind")
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 class Unreadable(ValueError):  # noqa: N818 - whoever reads the file says what follows
@@ -30,7 +32,7 @@ def read(kind: type[Kind], text: str) -> Kind:
         Unreadable: it holds none, or something else besides.
     """
     try:
-        return of(kind, json.loads(text, parse_constant=_constant))
+        return of(kind, json.loads(text, parse_constant=_constant, object_pairs_hook=_pairs))
     except Unreadable:
         raise
     except (ValueError, RecursionError, OverflowError) as error:
@@ -45,6 +47,15 @@ def of(kind: type[Kind], value: object) -> Kind:
 
 def _constant(name: str) -> Any:
     raise Unreadable(f"{name} is no finite number")
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Returns an object, of which JSON would let the last of two equal keys count."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise Unreadable(f"the key {brief(max(keys, key=keys.count), 80)!r} is there twice")
+    return made
 
 
 def _value(kind: Any, value: Any, where: str) -> Any:
@@ -85,6 +96,9 @@ def _checked(kind: Any, value: Any, where: str) -> Any:
     if type(value) is not kind or (kind is float and not math.isfinite(value)):
         found = brief(json.dumps(value), 60)
         raise Unreadable(f"{where or 'the whole'} should be {_NAMES[kind]}, and is {found}")
+    texts = value if kind is dict else (value,) if kind is str else ()
+    if any(map(_HALF.search, texts)):
+        raise Unreadable(f"{where or 'the whole'} holds half of a character, which no UTF-8 text can")
     return value
 
 

@@ -126,7 +126,7 @@ def verify(
         validation=journal.evaluation(best, "validation"),
         standings=tuple(standings(problem, cases, [*names, f"#{best}"], sealed, basis)),
         trains=tuple(None if evaluation is None else evaluation.score for evaluation in train),
-        duels=tuple(_duels(names, sealed, cases)),
+        duels=tuple(duels(names, sealed, cases)),
         mean_bound=None if cases.bounds is None else sum(cases.bounds) / len(cases),
         cases=len(cases),
         uses=seal.uses,
@@ -136,7 +136,7 @@ def verify(
         secret_hash=journal.header.secret_hash,
         held_out=problem.held_out,
         basis=basis,
-        barred=tuple(_barred(problem, names, sealed)),
+        barred=tuple(barred(problem, names, sealed)),
     )
 
 
@@ -150,13 +150,13 @@ def _judge_sealed(journal: Journal, executor: Executor, secret: str, numbers: Se
     return [futures[number].result() for number in numbers]
 
 
-def _barred(problem: Problem, names: Sequence[str], evaluations: Sequence[Evaluation]) -> list[str]:
+def barred(problem: Problem, names: Sequence[str], evaluations: Sequence[Evaluation]) -> list[str]:
     """Returns the baselines that do without a score because of a constraint."""
     failed = [name for name, found in zip(names, evaluations, strict=False) if found.verdict is Verdict.INVALID]
     return failed if problem.constraints else []
 
 
-def _duels(names: Sequence[str], evaluations: Sequence[Evaluation], cases: CaseSet) -> list[Duel]:
+def duels(names: Sequence[str], evaluations: Sequence[Evaluation], cases: CaseSet) -> list[Duel]:
     """Returns the last evaluation against each of the others; who has no score has no duel."""
     *baselines, found = evaluations
     return [

@@ -1,6 +1,7 @@
 """What can be evolved, at a glance: judged once, remembered while nothing changes, with the best published result."""
 
 import json
+import os
 from dataclasses import dataclass, replace
 
 import pytest
@@ -8,7 +9,7 @@ import tiny
 
 from evolve import overview
 from evolve.executors.local import LocalExecutor
-from evolve.problem import ProblemError
+from evolve.problem import SPLITS, ProblemError
 from evolve.publication import result, shelf
 from evolve.publication.result import Figure
 from evolve.remembered import Remembered
@@ -73,6 +74,29 @@ def test_memory_that_makes_no_sense_is_none(home, text):
     assert Remembered(Figure, "overview.json").get("tiny", "key") is None
 
 
+def test_memory_that_is_a_pipe_is_none_and_not_waited_for(home):
+    (home / "cache" / "evolve").mkdir(parents=True)
+    os.mkfifo(home / "cache" / "evolve" / "overview.json")
+    memory = Remembered(Figure, "overview.json")
+    memory.keep("x", "key", FIGURE)
+    assert Remembered(Figure, "overview.json").get("x", "key") == FIGURE
+
+
+def test_what_memory_says_of_results_and_of_another_problem_is_not_believed(home, monkeypatch, started):
+    monkeypatch.setattr(shelf, "home", lambda: home / "results")
+    first = list(overview.overview(["tiny.py"]))
+    file = home / "cache" / "evolve" / "overview.json"
+    known = json.loads(file.read_text())
+    known["entries"]["tiny"]["value"] |= {"result": "seed-9", "result_score": 9.0, "result_proved": True}
+    file.write_text(json.dumps(known))
+    assert list(overview.overview(["tiny.py"])) == first
+    assert started == ["tiny"]
+    known["entries"]["tiny"]["value"]["problem"] = "spot"
+    file.write_text(json.dumps(known))
+    assert next(overview.overview(["tiny.py"])).problem == "tiny"
+    assert started == ["tiny", "tiny"]
+
+
 def test_memory_that_cannot_be_written_is_no_error(home, monkeypatch):
     (home / "cache").write_text("a file")
     memory = Remembered(Figure, "overview.json")
@@ -121,7 +145,7 @@ FIGURE = Figure("#3", 1.0, 2.0, 1.9, 2.1, 5.0, 0.5)
 
 def published(home, name, sealed, proved, objective=""):
     """Writes a result of that score; only what the overview needs is right in it."""
-    figure = replace(FIGURE, sealed=sealed, gap_closed=sealed / 4)
+    figure = replace(FIGURE, sealed=sealed, low=sealed, high=sealed, gap_closed=sealed / 4)
     record = result.Result(
         format=1,
         problem="tiny",
@@ -140,7 +164,7 @@ def published(home, name, sealed, proved, objective=""):
         lineage=(),
         search=result.Effort(None, "train", 0, 1, 1.0, 2, "", (), 0, 0, None, ""),
         versions=result.Versions("", "", "", "", "", ""),
-        hashes={"quick": None},
+        hashes=dict.fromkeys(SPLITS),
         seal=result.Seal(True, "", "", 1, 0, True),
         basis="",
         walls=(),
@@ -174,6 +198,10 @@ def test_the_table_says_whose_gap_it_is_and_what_is_not_proved():
     assert (decision, reference) == ("  Write `guess(x)`.", "  reference: Twice.")
     assert "the gap closed from reference to bound is the best baseline's" in text
     found = row(gap=0.25, result="seed-1", result_score=1.5, result_gap=0.75, outdated=True, result_proved=True)
+    found = replace(found, result_found=True, rival="better", rival_score=1.375)
+    assert "best result: seed-1 1.500, the best baseline beside it better 1.375\n" in problems.describe([found])
+    nothing = problems.describe([replace(found, result_found=False)])
+    assert "best result: the baseline better 1.375, for the search found nothing better\n" in nothing
     line = problems.describe([found]).splitlines()[2]
     assert "seed-1 1.500 (outdated)  75.0% (result)" in line
     line = problems.describe([replace(found, outdated=False, result_proved=False)]).splitlines()[2]
@@ -229,3 +257,16 @@ def test_what_a_dataclass_does_not_hold_is_refused_with_its_place(value, message
         read(Outer, json.dumps(value))
     with pytest.raises(Unreadable, match=message):
         of(Outer, value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"inners": [], "perhaps": null, "perhaps": null, "by_name": {}}', "the key 'perhaps' is there twice"),
+        ('{"inners": [], "perhaps": null, "by_name": {"a": 1, "a": 2}}', "the key 'a' is there twice"),
+        ('{"inners": [], "perhaps": null, "by_name": {"\\ud800": 1}}', "by_name holds half of a character"),
+    ],
+)
+def test_what_json_lets_pass_is_refused(text, message):
+    with pytest.raises(Unreadable, match=message):
+        read(Outer, text)

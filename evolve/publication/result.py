@@ -14,6 +14,7 @@ from pathlib import Path
 
 from evolve import strict
 from evolve.folder import JOURNAL
+from evolve.problem import SPLITS
 from evolve.text import brief
 from evolve.types import EvolveError
 
@@ -21,6 +22,7 @@ FORMAT = 1
 POLICY, RECORD, README = "policy.py", "record.json", "README.md"
 FILES = (POLICY, RECORD, README)
 _MAX_BYTES = 1 << 20
+_SLACK = 1 + 1e-9  # a mean and the ends of its interval are added up in another order
 
 
 class ResultError(EvolveError):
@@ -248,7 +250,9 @@ def record(path: Path) -> Result:
     except strict.Unreadable as unreadable:
         raise ResultError(f"{file} is no record of a result: {unreadable}") from None
     if result.format != FORMAT:
-        raise ResultError(f"{file} has the format {result.format}, and this version of evolve reads {FORMAT}")
+        raise ResultError(
+            f"{file} has the format {brief(str(result.format), 20)}, and this version of evolve reads {FORMAT}"
+        )
     if wrong := _contradiction(result):
         raise ResultError(f"{file} contradicts itself: {wrong}")
     return result
@@ -273,7 +277,13 @@ def _contradiction(result: Result) -> str:
     figures = (result.sealed.found, result.sealed.reference, result.sealed.best_baseline)
     if not all(0 < figure.low <= figure.high and figure.sealed > 0 for figure in figures):
         return "an interval ends before it begins, or a score is not positive"
-    return ""
+    if not all(figure.low / _SLACK <= figure.sealed <= figure.high * _SLACK for figure in figures):
+        return "a score lies outside of its interval"
+    names = [duel.baseline for duel in result.sealed.duels]
+    if len(set(names)) < len(names):
+        return "it has two duels with the same baseline"
+    missing = {*SPLITS, result.search.cases} - {*result.hashes}
+    return f"it has no hash of the cases {brief(min(missing), 40)}" if missing else ""
 
 
 def _text(path: Path) -> str:

@@ -16,7 +16,8 @@ from evolve.publication.result import FILES, Published, ResultError
 from evolve.text import brief
 from evolve.types import EvolveError
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")
+_DEVICES = r"(?:con|nul|aux|prn|(?:com|lpt)[0-9])(?:\.|$)"  # names that Windows keeps, with any ending
+_NAME = re.compile(rf"(?!{_DEVICES})[a-z0-9](?:[a-z0-9._-]{{0,58}}[a-z0-9])?")
 
 
 def home() -> Path:
@@ -46,7 +47,7 @@ def insist_on_name(name: str) -> None:
     if not _NAME.fullmatch(name):
         raise ResultError(
             f"{brief(name, 80)!r} cannot name a result; expected up to 60 of a-z, 0-9, '.', '_' and '-', a letter or "
-            "digit first, such as seed-1"
+            "digit first and last, and no name of a device, such as seed-1"
         )
 
 

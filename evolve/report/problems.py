@@ -77,16 +77,28 @@ def _result(row: Overview) -> str:
 
 def _below(row: Overview) -> list[str]:
     """Returns what is decided, what the reference is, and what else the problem may be judged by."""
-    lines = [row.about, f"reference: {row.reference_about}" if row.reference_about else ""]
+    lines = [row.about, f"reference: {row.reference_about}" if row.reference_about else "", _beside(row)]
     if len(row.objectives) > 1:
         first, *others = row.objectives
         lines.append(f"objectives: {first} (above), {', '.join(others)} (with --objective)")
     return [f"{' ' * _MARGIN}{brief(line, _WIDEST)}" for line in lines if line]
 
 
+def _beside(row: Overview) -> str:
+    """Says what a result is to be compared with: scores on other cases than its own say little."""
+    if not row.result:
+        return ""
+    rival = f"{row.rival} {tables.number(row.rival_score)}"
+    if not row.result_found:
+        return f"best result: the baseline {rival}, for the search found nothing better"
+    return f"best result: {row.result} {tables.number(row.result_score)}, the best baseline beside it {rival}"
+
+
 def _legend(rows: Sequence[Overview]) -> str:
     """Says what the columns mean, and on which cases the figures are reached."""
+    lines = ["reference, bound and best baseline are on train, scores ratios to the reference"]
     gap = "the gap closed from reference to bound is the best baseline's"
     if any(row.result for row in rows):
-        gap += ", or where it says so that of the best result, on its sealed or held-out cases like its score"
-    return f"reference and bound are means on train, scores ratios to the reference; {gap}"
+        lines.append("results are as published, on their sealed cases; `evolve verify` judges one again")
+        gap += ", or where it says so the result's"
+    return "\n".join([*lines, gap])

@@ -5,13 +5,16 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from evolve.publication.figures import Pair, Value
 from evolve.publication.losses import Group, Losses
-from evolve.publication.rejudge import Pair, Rejudgement
+from evolve.publication.rejudge import Fresh, Rejudgement
 from evolve.publication.result import Duel, Figure, Published, Result
 from evolve.report import tables
+from evolve.statistics import Interval
 from evolve.text import brief, counted, inert, kept
 
 _WIDTH = 120
+_MOST_FIGURES = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +74,46 @@ def describe(published: Published) -> str:
 
 def describe_again(found: Rejudgement) -> str:
     """Returns what came of judging a result again, the answer first."""
-    answer = "agrees" if found.agrees else "does not agree"
-    rows = [(pair.name, *_exact(pair), "yes" if pair.same else "no") for pair in found.pairs]
+    answer = "agrees with its record" if found.agrees else "does not agree with its record"
     lines = [
-        f"{found.result} {answer} with its record: {found.said}",
+        f"{found.result} {'could not be judged here' if found.slow else answer}: {found.said}",
         *([tables.UNSAFE] if found.unsafe else []),
+        *_compared(found.pairs),
+        *([] if found.fresh is None else _on_fresh(found.fresh)),
         "",
-        tables.table(("figure", "published", "now", "the same"), rows),
+        "not judged again:",
+        *(f"  {what}" for what in found.unjudged),
+        *(f"changed since it was published: {change}" for change in found.changes),
+        *found.failures,
     ]
-    changes = [f"changed since it was published: {change}" for change in found.changes]
-    return "\n".join([*lines, *([""] if changes or found.failures else []), *changes, *found.failures])
+    return "\n".join(lines)
+
+
+def _compared(pairs: Sequence[Pair]) -> list[str]:
+    """Returns the main figures and those that differ, each by its place in the record, and how many there are."""
+    if not pairs:
+        return []
+    differ = [pair for pair in pairs if not pair.same]
+    shown = [pair for pair in pairs if pair.main or pair in differ][:_MOST_FIGURES]
+    rows = [(brief(pair.name, 80), *_exact(pair), "yes" if pair.same else "no") for pair in shown]
+    said = f"{len(differ)} differ" if differ else "all equal"
+    table = tables.table(("figure", "published", "now", "the same"), rows)
+    return ["", table, "", f"{counted(len(pairs), 'figure')} compared, {said}"]
+
+
+def _on_fresh(fresh: Fresh) -> list[str]:
+    """Says how the policy does on cases that nobody could choose, and why that was asked."""
+    score = "none" if fresh.score is None else _interval(fresh.score)
+    ratio = "none" if fresh.ratio is None else _interval(fresh.ratio)
+    return [
+        "its sealed cases follow from a secret that its publisher chose; believe a stranger's no more than fresh ones:",
+        f"on fresh sealed cases: score {score}, ratio to the baseline {brief(fresh.baseline, 60)} {ratio}",
+        *([fresh.failure] if fresh.failure else []),
+    ]
+
+
+def _interval(interval: Interval) -> str:
+    return f"{interval.mean:.4f} [{interval.low:.4f}, {interval.high:.4f}]"
 
 
 def _exact(pair: Pair) -> tuple[str, str]:
@@ -89,8 +122,10 @@ def _exact(pair: Pair) -> tuple[str, str]:
     return next((shown for shown in both if pair.same or shown[0] != shown[1]), ("-", "-"))
 
 
-def _digits(value: float | None, digits: int) -> str:
-    return "-" if value is None else f"{value:.{digits}g}"
+def _digits(value: Value, digits: int) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.{digits}g}" if isinstance(value, float) else brief(str(value), 40)
 
 
 def score_table(result: Result) -> str:
@@ -210,10 +245,10 @@ def _repeat(page: Page) -> list[str]:
         )
     else:
         parts += [_fenced(f"{result.search.command} --out RUN\nevolve verify RUN", "sh"), _paragraph(_fresh(result))]
-    cases = "held-out" if result.seal.held_out else "very same sealed"
+    cases, fresh = ("held-out", "") if result.seal.held_out else ("very same sealed", " and on fresh ones")
     again = (
-        f"This judges the policy here on the {cases} cases, with the reference and the best baseline beside it, and "
-        "compares every figure with the record:"
+        f"This judges the policy here and every baseline on the {cases} cases{fresh}, and compares the figures "
+        "with the record:"
     )
     other = dict.fromkeys(("reference", result.sealed.best_baseline.policy))
     objective = f" --objective {result.objective.name}" if result.objective.name else ""
@@ -267,12 +302,15 @@ def _kept(result: Result) -> str:
 
 
 def _paragraph(text: str) -> str:
-    return textwrap.fill(text, _WIDTH, break_long_words=False, break_on_hyphens=False)
+    """Returns text in lines, none of which begins a list, a rule or a heading."""
+    filled = textwrap.fill(text, _WIDTH, break_long_words=False, break_on_hyphens=False)
+    return re.sub(r"(?m)^(?=[-+=#>])|(?<=^)\d+(?=[.)](?:\s|$))", r"\g<0>\\", filled)
 
 
 def _plain(text: str) -> str:
     """Returns text of one paragraph without links, tags or code in it; names of baselines stay as they are."""
-    return re.sub(r"([\\`*\[\]<>|&~]|#(?=[# ])|=(?==))", r"\\\1", brief(text, 4000))
+    marks = r"[\\`*\[\]<>|&~]|#(?=[# ])|=(?==)|(?<![^\W_])_|_(?![^\W_])|(?<=:)/(?=/)|(?<=www)\."
+    return re.sub(f"({marks})", r"\\\1", brief(text, 4000), flags=re.IGNORECASE)
 
 
 def _code(text: str) -> str:
