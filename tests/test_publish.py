@@ -214,6 +214,15 @@ def test_where_nothing_better_than_a_baseline_was_found_that_is_said_first(tmp_p
     assert "It is the baseline `best` as it stands (`Thrice.`)" in text
 
 
+def test_a_place_that_cannot_be_written_to_is_refused_before_a_sealed_case_is_used(tmp_path, evolve):
+    tiny.write(tmp_path, changes=CHANGES)
+    run(tmp_path)
+    (tmp_path / "file").touch()
+    status, _, errors = evolve("publish", tmp_path / "run", "--to", tmp_path / "file")
+    assert (status, "give another --to" in errors) == (1, True)
+    assert "sealed    never used" in evolve("show", tmp_path / "run")[1]
+
+
 def test_a_policy_that_fails_on_sealed_cases_is_not_published(tmp_path, evolve):
     secret = [("[1 + seed % 97 for", "[1 + seed % 97 + 1000 * (split.name == 'test') for")]
     fails = [("return 2 * x + 1\\n", "return 2 * x + 1\\n"), *secret]

@@ -63,6 +63,9 @@ def place(problem: Problem, journal: Journal, to: Path | None, name: str | None)
     insist_on_name(name)
     path = (_home(problem) if to is None else to) / problem.name / name
     _insist_on_free(path)
+    there = next(folder for folder in path.absolute().parents if folder.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):  # before sealed cases are used up for nothing
+        raise ResultError(f"cannot write in {there}, where {path} is to lie; give another --to")
     return path
 
 
