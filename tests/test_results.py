@@ -13,7 +13,7 @@ from evolve import catalog
 from evolve.cli import main
 from evolve.executors.local import LocalExecutor
 from evolve.problem import Unready
-from evolve.publication import rejudge, result, shelf
+from evolve.publication import provenance, rejudge, result, shelf
 from evolve.report.result import score_table
 
 ROOT = Path(__file__).parent.parent
@@ -23,7 +23,7 @@ PUBLISHED = sorted(file.parent for file in (ROOT / "results").glob("*/*/record.j
 def insist_on_sound(path: Path, named: str | None = None) -> None:
     """Fails where a result is not what it says of itself."""
     published = result.read(path)
-    problem = rejudge.problem_of(published, named)
+    problem = provenance.problem_of(published, named)
     readme = (path / result.README).read_text(encoding="utf-8")
     assert readme.startswith(f"# {problem.name}: {path.name}\n")
     assert score_table(published.result) in readme

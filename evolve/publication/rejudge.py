@@ -7,14 +7,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
-from evolve import catalog
 from evolve.cases import basis_of, split_cases
 from evolve.executors import Executor, Task
 from evolve.executors.local import LocalExecutor, default_workers
 from evolve.problem import Problem
 from evolve.publication import figures, provenance, result
 from evolve.publication.figures import ROUNDING, Pair
-from evolve.publication.result import Figure, Objective, Published, Result, ResultError
+from evolve.publication.result import Figure, Published, Result
 from evolve.sandbox import Sandbox
 from evolve.standings import Standing, standings
 from evolve.statistics import Interval
@@ -24,9 +23,6 @@ from evolve.verify import Verification, barred, duels
 
 TIMED = 1.1
 """By which factor a score may lie outside of its interval where it rests on measured times: machines differ."""
-
-_HELD_OUT = "held out"
-"""Stands for the secret of cases that are drawn from none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,45 +80,10 @@ def again(
         EvolveError: it is no sound result, its problem is not here or failed, or the sandbox does not stand.
     """
     published = result.read(path)
-    problem = problem_of(published, named)
+    problem = provenance.problem_of(published, named)
     Sandbox(unsafe=unsafe).close()  # what this machine lacks is said at once
     with LocalExecutor(problem, workers or default_workers(), unsafe=unsafe) as executor:
         return rejudge(published, problem, executor, draw(16))
-
-
-def problem_of(published: Published, named: str | None = None) -> Problem:
-    """Loads the problem that a result is of: one that comes with evolve, or a file that the user names.
-
-    Raises:
-        ResultError: the user has not named it, or it lies in the result's own folder.
-    """
-    record, path = published.result, published.path
-    if named is None and record.problem not in catalog.names():
-        raise ResultError(
-            f"{path} is a result of the problem {brief(record.problem, 80)!r}, which does not come with evolve; what "
-            "others name is not imported: give your own copy of its file with --problem FILE"
-        )
-    spec = record.problem if named is None else named
-    if catalog.located(spec).is_relative_to(path.resolve()):
-        raise ResultError(f"{catalog.located(spec)} lies inside {path}; results are data and none of it is imported")
-    problem = catalog.load(spec, record.objective.name)
-    if problem.name != record.problem:
-        raise ResultError(f"{path} is a result of {brief(record.problem, 80)!r}, and {spec} is {problem.name!r}")
-    if record.seal.held_out != problem.held_out:
-        kinds = kept(record.seal.held_out), kept(problem.held_out)
-        raise ResultError(f"{path} speaks of {kinds[0]} cases, and those of {problem.name} are {kinds[1]}")
-    now = provenance.objective(problem)
-    if now != record.objective:
-        raise ResultError(
-            f"{path} was published when {problem.name} was to {_aim(record.objective)}; now it is to {_aim(now)}: they "
-            "cannot be compared"
-        )
-    return problem
-
-
-def _aim(objective: Objective) -> str:
-    timed = ", timed" if objective.timed else ""
-    return f"{brief(objective.direction, 20)} {brief(objective.metric, 80)}{timed}"
 
 
 def rejudge(published: Published, problem: Problem, executor: Executor, fresh: str) -> Rejudgement:
@@ -132,7 +93,7 @@ def rejudge(published: Published, problem: Problem, executor: Executor, fresh: s
         EvolveError: the problem or the sandbox failed, or the cases need what is not here.
         ResultError: the record leaves out a hash that can be compared.
     """
-    changes = tuple(_changes(published, problem))
+    changes = tuple(provenance.changes(published, problem))
     try:
         return _Rejudging(published, problem, executor, changes).finish(fresh)
     except _TooSlow as slow:
@@ -174,7 +135,7 @@ class _Rejudging:
     def finish(self, secret: str) -> Rejudgement:
         """Returns what came of it; ``secret`` is that of the fresh cases."""
         quick = provenance.quick(self._problem, self._executor, self._published.policy) if self._record.quick else None
-        found = self._verified(_secret(self._record), self._baselines, searched=True)
+        found = self._verified(provenance.secret(self._record), self._baselines, searched=True)
         unbeaten = found.unbeaten or [duel.baseline for duel in found.close]
         pairs: list[Pair] = []
         fresh = None
@@ -284,7 +245,7 @@ class _Rejudging:
         """Returns the name of a total on the same cases that is not near what it was; not of another best baseline."""
         known = {duel.baseline for duel in self._record.sealed.duels}
         is_new = found.standings[found.best_baseline].name not in known
-        if _CASES.format("test") in self._changes:
+        if provenance.CASES.format("test") in self._changes:
             return ""
         far = (pair.name for pair in pairs if not pair.near)
         return next((name for name in far if not (is_new and name.startswith("sealed.best_baseline."))), "")
@@ -325,10 +286,6 @@ class _Rejudging:
         return TIMED if _has_times(self._problem) else 1 + ROUNDING
 
 
-def _secret(record: Result) -> str:
-    return record.seal.secret or _HELD_OUT
-
-
 def _proved(record: Result, unbeaten: Collection[str]) -> bool:
     """Says whether a proof stands on the baselines that are not beaten now, and on what else the record says."""
     return record.baseline is None and record.seal.covered and not (record.unsafe or unbeaten)
@@ -347,29 +304,6 @@ def _unjudged(record: Result) -> Iterable[str]:
         yield f"scores on {brief(record.search.cases, 40)}, the cases that it was searched on"
     if record.validation is None:
         yield "a score on validation, for the record has none"
-
-
-_CASES = "the cases {}"
-
-
-def _changes(published: Published, problem: Problem) -> list[str]:
-    """Returns what is not as it was when the result was published, and bears on its scores."""
-    record = published.result
-    was, now = record.versions, provenance.versions(problem)
-    changes = []
-    if was.problem != now.problem:
-        changes.append(f"the code of {problem.name}, its baselines or workloads ({was.problem}; now {now.problem})")
-    hashes = provenance.fingerprints(problem, _secret(record), list(record.hashes))
-    for name, hash_ in hashes.items():
-        if record.hashes[name] is None and hash_ is not None:
-            raise ResultError(f"{published.path} has no hash of the cases {brief(name, 40)}, which can be compared")
-    changes += [_CASES.format(brief(name, 40)) for name, hash_ in hashes.items() if hash_ != record.hashes[name]]
-    basis = basis_of(problem, "test")
-    if record.basis != basis:
-        changes.append(f"what scores rest on ({record.basis or 'simulation'}; now {basis or 'simulation'})")
-    names = ("evolve", "python", "numpy", "machine")
-    pairs = [(name, getattr(was, name), getattr(now, name)) for name in names]
-    return [*changes, *(f"{name} ({brief(old, 40)}; now {new})" for name, old, new in pairs if old != new)]
 
 
 def _failure(row: Standing) -> str:
