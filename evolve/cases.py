@@ -1,5 +1,6 @@
 """A set of cases to judge on: a split, a named set or a file, with what the judge needs to know of each."""
 
+import difflib
 import hashlib
 import math
 import os
@@ -27,6 +28,11 @@ class CaseSet:
 
     def __len__(self) -> int:
         return len(self.cases)
+
+    @property
+    def split(self) -> str:
+        """The split that they are drawn from, under whatever conditions; empty for a named set or a file."""
+        return _split(self.name)
 
     @cached_property
     def stretches(self) -> list[Hashable]:
@@ -67,8 +73,38 @@ class CaseSet:
 
 
 def cases_of(problem: Problem, name: str, secret: str = "") -> CaseSet:
-    """Returns the cases of a split, of a named set or of a file."""
-    return split_cases(problem, name, secret) if name in SPLITS else named_cases(problem, name)
+    """Returns the cases of a split, of a split under a condition, of a named set or of a file."""
+    if name in SPLITS:
+        return split_cases(problem, name, secret)
+    return swept_cases(problem, name, secret) if _split(name) else named_cases(problem, name)
+
+
+def swept(split: str, condition: str, setting: str) -> str:
+    """Returns the name of the cases of a split under one setting of a condition: "validation:load=90%"."""
+    return f"{split}:{condition}={setting}"
+
+
+def _split(name: str) -> str:
+    split = name.partition(":")[0]
+    return split if split in SPLITS else ""
+
+
+def swept_cases(problem: Problem, name: str, secret: str = "") -> CaseSet:
+    """Returns the cases of a split under a condition, by their name.
+
+    Raises:
+        EvolveError: the problem has no such condition or setting; the message names those that it has.
+    """
+    split, _, rest = name.partition(":")
+    condition, _, setting = rest.partition("=")
+    if setting not in problem.sweeps.get(condition, ()):
+        known = [swept(split, known, each) for known, settings in problem.sweeps.items() for each in settings]
+        close = difflib.get_close_matches(name, known, 1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise EvolveError(f"{problem.name} has no cases {name!r}; {hint}there are: {', '.join(known) or 'none'}")
+    with blaming(problem, "swept"):
+        cases = problem.swept(Split(split, secret), condition, setting)
+    return CaseSet(problem, name, cases)
 
 
 def split_cases(problem: Problem, name: str, secret: str = "") -> CaseSet:
@@ -107,6 +143,8 @@ def insist_on_searchable(problem: Problem, name: str) -> None:
     Raises:
         EvolveError: it is one.
     """
+    if _split(name) not in ("", "train"):
+        raise EvolveError(f"the cases {name} are kept from searches: only those of the train split guide one")
     if name in problem.reserved:
         score = f"evolve score {problem.name} POLICY.py --cases {name}"
         raise EvolveError(f"the cases {name} are kept from searches, to confirm what they find: `{score}`")

@@ -167,6 +167,10 @@ def _check(problem: Problem) -> None:
         (isinstance(problem.reference, str), "`reference` must be the source of a policy, as text"),
         (_are_texts(problem.imports), f"`imports` is {problem.imports!r}; it must be a tuple of module names"),
         (_are_texts(problem.measured), f"`measured` is {problem.measured!r}; it must be a tuple of names of metrics"),
+        (
+            _are_sweeps(problem.sweeps),
+            f"`sweeps` is {problem.sweeps!r}; it must map names of conditions to tuples of names of settings",
+        ),
         (isinstance(problem.held_out, bool), f"`held_out` is {problem.held_out!r}; it must be True or False"),
         (isinstance(limits, Limits), f"`limits` is {limits!r}; it must be evolve.Limits(...)"),
         (type(floor) in (int, float) and floor >= 0, f"`floor` is {floor!r}; it must be a number of at least 0"),
@@ -186,6 +190,13 @@ def _are_objectives(value: object) -> bool:
 
 def _are_constraints(value: object) -> bool:
     return isinstance(value, tuple) and all(isinstance(constraint, Constraint) for constraint in value)
+
+
+def _are_sweeps(value: object) -> bool:
+    return isinstance(value, Mapping) and all(
+        isinstance(condition, str) and "=" not in condition and _are_texts(settings) and settings
+        for condition, settings in value.items()
+    )
 
 
 def _are_texts(value: object) -> bool:

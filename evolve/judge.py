@@ -37,7 +37,7 @@ class Judge:
 
     def __init__(self, cases: CaseSet, sandbox: Sandbox, limits: Limits | None = None) -> None:
         self._cases, self._problem = cases, cases.problem
-        limits = limits or self._problem.limits.over(len(cases), proving=cases.name in ("validation", "test"))
+        limits = limits or self._problem.limits.over(len(cases), proving=cases.split in ("validation", "test"))
         self._driver = Driver(cases, sandbox, limits)
         self._layers = tuple(layer for layer in Layer if layer in sandbox.layers)
         self._timer: Timer | None = None
@@ -156,7 +156,7 @@ class Judge:
 
     def _reached(self, index: int, result: CaseResult) -> float:
         """Returns how near a case comes to its bound, or to the reference where there is none or nobody asks."""
-        if self._cases.name in ("validation", "test") or self._cases.bounds is None:
+        if self._cases.split in ("validation", "test") or self._cases.bounds is None:
             return result.ratio
         bound, value = self._cases.bounds[index], objective(self._problem, result.metrics)
         if self._problem.direction == "minimize":

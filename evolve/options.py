@@ -256,7 +256,7 @@ def _number(text: str) -> float:
 
 
 def _no_split(text: str) -> str:
-    if text in ("train", "validation", "test"):
+    if text in ("train", "validation", "test") or text.startswith("test:"):
         raise argparse.ArgumentTypeError(f"{text} is a split; --split takes train or validation, and test is sealed")
     return text
 

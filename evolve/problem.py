@@ -13,7 +13,6 @@ each decision, so the policy never sees the future, the simulator or the score::
 """
 
 import difflib
-import hashlib
 import textwrap
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,8 @@ from random import Random
 from typing import Any, ClassVar
 
 from evolve.objective import Constraint, Direction, Objective
+from evolve.split import SPLITS as SPLITS
+from evolve.split import Split as Split
 from evolve.types import Baseline, EvolveError, Limits
 
 Simulation = Generator["Call", Any, Mapping[str, float]]
@@ -79,31 +80,6 @@ class Twin:
     before: Callable[[Call], bool]
 
 
-SPLITS = ("train", "validation", "test")
-
-
-@dataclass(frozen=True, slots=True)
-class Split:
-    """A source of seeds for cases.  Splits never share a seed; ``test`` draws from a run's secret."""
-
-    name: str
-    secret: str = ""
-
-    def __post_init__(self) -> None:
-        if self.name not in SPLITS:
-            raise EvolveError(f"no split {self.name!r}; there are: {', '.join(SPLITS)}")
-        if (self.name == "test") != bool(self.secret):
-            raise EvolveError("the test split, and only it, is drawn from a run's secret")
-
-    def seeds(self, count: int) -> list[int]:
-        """Returns ``count`` different integers below 2**62 that no other split can return."""
-        return [self._seed(index) for index in range(count)]
-
-    def _seed(self, index: int) -> int:
-        digest = hashlib.sha256(f"{self.name}\0{self.secret}\0{index}".encode()).digest()
-        return (int.from_bytes(digest[:7], "big") << 2) + SPLITS.index(self.name)
-
-
 class Problem:
     """A systems question with a simulator, workloads, baselines and an objective.
 
@@ -154,6 +130,12 @@ class Problem:
 
     limits: ClassVar[Limits] = Limits()
 
+    sweeps: ClassVar[Mapping[str, Sequence[str]]] = {}
+    """Conditions that a found policy is tried under besides, each with its settings from mild to harsh.
+
+    Such as ``{"load": ("50%", "80%", "95%"), "skew": ("even", "heavy")}``; ``swept`` makes the cases.
+    """
+
     reserved: ClassVar[tuple[str, ...]] = ()
     """Case sets that no search may see, for they are to confirm what it found."""
 
@@ -196,6 +178,13 @@ class Problem:
 
         Raises:
             Unready: they need what is not here.
+        """
+        raise NotImplementedError
+
+    def swept(self, split: Split, condition: str, setting: str) -> Sequence[Any]:
+        """Returns at least 10 workload instances under one setting of a condition that ``sweeps`` names.
+
+        They are made from ``split.seeds(n)`` and like those of ``cases`` but for the condition.
         """
         raise NotImplementedError
 

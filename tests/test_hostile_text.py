@@ -154,7 +154,7 @@ def test_json_with_hostile_text_is_json_of_plain_ascii_and_loses_nothing(evolve,
 
 def test_colours_in_a_diff_are_ours_alone(home, monkeypatch, capsys):
     monkeypatch.chdir(home)
-    monkeypatch.setattr("evolve.cli._colour", lambda: True)
+    monkeypatch.setattr("evolve.commands.colour", lambda: True)
     assert main(["diff", "run", "3"]) == 0
     out = capsys.readouterr().out
     assert "\x1b[32m" in out

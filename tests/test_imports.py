@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 OURS = ("evolve", "evaluators", "seeds", "workloads", "results")
 
 LEVELS = (
-    {"types", "objective"},
+    {"types", "objective", "split"},
     {"problem", "source", "normal", "statistics", "text", "database", "header", "models", "patience", "closure"},
     {"rows", "ledger", "begun"},
     {"proposers", "archives", "sandbox", "journal", "folder", "budget", "cases", "catalog", "decision"},
