@@ -4,28 +4,17 @@ import datetime
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from evolve.cases import CaseSet, basis_of, split_cases
+from evolve.cases import basis_of, split_cases
+from evolve.duel import Duel, duels
 from evolve.executors import Executor, Task
 from evolve.finalists import choose, proposal
 from evolve.journal import Journal
 from evolve.problem import Problem
 from evolve.standings import Standing, standings
-from evolve.statistics import Interval, paired_bootstrap
 from evolve.types import Evaluation, Verdict
 
 ENOUGH = 30
 """Cases on which two policies must differ before an interval is believed: on fewer the bootstrap's is too narrow."""
-
-
-@dataclass(frozen=True, slots=True)
-class Duel:
-    """The best found against one baseline, case by case; above one the best found is better."""
-
-    baseline: str
-    interval: Interval
-    better: int
-    equal: int
-    worse: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,23 +143,6 @@ def barred(problem: Problem, names: Sequence[str], evaluations: Sequence[Evaluat
     """Returns the baselines that do without a score because of a constraint."""
     failed = [name for name, found in zip(names, evaluations, strict=False) if found.verdict is Verdict.INVALID]
     return failed if problem.constraints else []
-
-
-def duels(names: Sequence[str], evaluations: Sequence[Evaluation], cases: CaseSet) -> list[Duel]:
-    """Returns the last evaluation against each of the others; who has no score has no duel."""
-    *baselines, found = evaluations
-    return [
-        _duel(name, baseline, found, cases)
-        for name, baseline in zip(names, baselines, strict=True)
-        if baseline.score is not None and found.score is not None
-    ]
-
-
-def _duel(name: str, baseline: Evaluation, found: Evaluation, cases: CaseSet) -> Duel:
-    ratios = [ours.ratio / theirs.ratio for ours, theirs in zip(found.cases, baseline.cases, strict=True)]
-    equal = sum(abs(ratio - 1) < 1e-9 for ratio in ratios)
-    better = sum(ratio > 1 + 1e-9 for ratio in ratios)
-    return Duel(name, paired_bootstrap(ratios, cases.stretches), better, equal, len(ratios) - better - equal)
 
 
 def _now() -> str:

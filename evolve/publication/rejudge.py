@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evolve.cases import basis_of, split_cases
+from evolve.duel import duels
 from evolve.executors import Executor, Task
 from evolve.executors.local import LocalExecutor, default_workers
 from evolve.problem import Problem
@@ -19,7 +20,7 @@ from evolve.standings import Standing, standings
 from evolve.statistics import Interval
 from evolve.text import brief, kept
 from evolve.types import Evaluation, Verdict
-from evolve.verify import Verification, barred, duels
+from evolve.verify import Verification, barred
 
 TIMED = 1.1
 """By which factor a score may lie outside of its interval where it rests on measured times: machines differ."""
