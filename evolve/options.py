@@ -170,6 +170,12 @@ def _add_score(score: argparse.ArgumentParser) -> None:
     which.add_argument(
         "--cases", type=_no_split, metavar="NAME_OR_FILE", help="a named case set, or a file in a public format"
     )
+    which.add_argument(
+        "--revealed",
+        type=_secret,
+        metavar="SECRET",
+        help="the test cases of a run whose record reveals what they were drawn from",
+    )
     _add_objective(score)
     _add_workers(score)
     _add_unsafe(score)
@@ -253,6 +259,12 @@ def _number(text: str) -> float:
         return float(text)
     except ValueError:
         return math.nan  # which lies in no range
+
+
+def _secret(text: str) -> str:
+    if not (text and text.isascii() and text.isalnum()):
+        raise argparse.ArgumentTypeError(f"expected letters and digits, as `evolve verify` reveals them, got {text!r}")
+    return text
 
 
 def _no_split(text: str) -> str:

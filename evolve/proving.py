@@ -12,7 +12,6 @@ from evolve.journal import Journal
 from evolve.problem import Problem
 from evolve.report import proof, runs, tables
 from evolve.sandbox import Sandbox
-from evolve.text import kept
 from evolve.verify import Verification, verify
 
 
@@ -36,10 +35,12 @@ def proved(
     unsafe: bool = False,
     tell: Callable[[str], None] = lambda _: None,
     before: Callable[[Problem, Journal], object] = lambda *_: None,
+    conditions: bool = True,
 ) -> Iterator[Proved]:
     """Verifies the run in a folder; ``named`` is the user's name for its problem.
 
-    ``before`` may refuse, before a use of the sealed cases is counted; ``tell`` hears when it begins.
+    ``before`` may refuse, before a use of the sealed cases is counted; ``tell`` hears what is going on.
+    ``conditions``: also under those that the problem names.
 
     Raises:
         EvolveError: it is no run, its problem is not what it was, or the sandbox does not stand.
@@ -51,8 +52,7 @@ def proved(
         secret = folder.secret(journal.header)
         Sandbox(unsafe=unsafe).close()  # what this machine lacks is said before a sealed case is used up
         with LocalExecutor(problem, workers or default_workers(), unsafe=unsafe) as executor:
-            said = f"judging on the {kept(problem.held_out)} cases ..."
-            found = verify(problem, journal, executor, secret, lambda: tell(said))
+            found = verify(problem, journal, executor, secret, tell, conditions=conditions)
             record = proof.record(folder, journal, problem, found)
             folder.keep(folder.best, record["policy"])
             folder.keep(folder.proof, tables.as_json(record) + "\n")

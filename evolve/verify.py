@@ -1,20 +1,32 @@
 """Proves the best of a run on the sealed cases."""
 
 import datetime
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from evolve.cases import basis_of, split_cases
+from evolve.cases import CaseSet, basis_of, split_cases
 from evolve.duel import Duel, duels
 from evolve.executors import Executor, Task
 from evolve.finalists import choose, proposal
 from evolve.journal import Journal
 from evolve.problem import Problem
+from evolve.robustness import Setting, sweep
 from evolve.standings import Standing, standings
+from evolve.text import kept
 from evolve.types import Evaluation, Verdict
 
 ENOUGH = 30
 """Cases on which two policies must differ before an interval is believed: on fewer the bootstrap's is too narrow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Minimised:
+    """How the smallest diff that keeps the gain does on the sealed cases; ``whole`` is its duel with the best found."""
+
+    sha256: str
+    standing: Standing
+    whole: Duel | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +40,11 @@ class Verification:
     since the run began.  ``basis`` is what the scores on them rest on where that is no simulation.
 
     ``barred`` names the baselines that break a constraint of the objective: no rivals, and nothing to beat.
+
+    ``conditions`` are those that the problem names: how the best found does under each of their settings, on cases
+    that the same secret makes, against the reference and the best baseline.  They are no part of the proof.
+
+    ``minimised`` is the smallest diff that keeps the gain, where one was found; like the others it is judged here.
 
     ``held_out``: the cases are recorded and public, and no secret stood before them.  Then to reveal means to show how
     a policy of this run does on them, and ``covered`` says no more than that this had not happened yet.
@@ -50,6 +67,8 @@ class Verification:
     held_out: bool
     basis: str
     barred: tuple[str, ...] = ()
+    conditions: tuple[Setting, ...] = ()
+    minimised: Minimised | None = None
 
     @property
     def found(self) -> Standing:
@@ -85,11 +104,19 @@ class Verification:
 
 
 def verify(
-    problem: Problem, journal: Journal, executor: Executor, secret: str, begun: Callable[[], None] = lambda: None
+    problem: Problem,
+    journal: Journal,
+    executor: Executor,
+    secret: str,
+    tell: Callable[[str], None] = lambda _: None,
+    *,
+    minimised: Callable[[int], str | None] = lambda _: None,
+    conditions: bool = False,
 ) -> Verification:
     """Judges the best candidate and every baseline on the sealed cases, confirmed with a child for each case.
 
-    ``begun`` hears that the cases are there.  What is returned reveals the secret; the journal knows before.
+    ``tell`` hears what is going on.  ``minimised`` returns the policy of the smallest diff, if one is known of the best
+    candidate; ``conditions`` asks for the problem's.  What is returned reveals the secret; the journal knows before.
 
     Raises:
         JournalError: scores would rest on something else than when the run began.
@@ -98,22 +125,24 @@ def verify(
     cases = split_cases(problem, "test", secret)
     journal.header.insist_on_basis(basis_of(problem, journal.header.cases))
     basis = basis_of(problem, "test")
-    begun()
+    tell(f"judging on {len(cases)} {kept(problem.held_out)} cases ...")
     best = choose(journal, executor)
     names = [baseline.name for baseline in problem.baselines()]
     numbers = [*range(len(names)), best]
-    sealed = _judge_sealed(journal, executor, secret, numbers)
+    lesser = minimised(best)
+    sealed, smallest = _judge_sealed(journal, executor, secret, numbers, lesser)
     train = [journal.evaluation(number) for number in numbers]
     found_train = train[-1]
     assert found_train is not None  # a finalist has a score on train
     journal.record_reveal()
     seal = journal.seal()
+    rows = standings(problem, cases, [*names, f"#{best}"], sealed, basis)
     return Verification(
         number=best,
         baseline=names[best] if best < len(names) else None,
         train=found_train,
         validation=journal.evaluation(best, "validation"),
-        standings=tuple(standings(problem, cases, [*names, f"#{best}"], sealed, basis)),
+        standings=tuple(rows),
         trains=tuple(None if evaluation is None else evaluation.score for evaluation in train),
         duels=tuple(duels(names, sealed, cases)),
         mean_bound=None if cases.bounds is None else sum(cases.bounds) / len(cases),
@@ -126,17 +155,51 @@ def verify(
         held_out=problem.held_out,
         basis=basis,
         barred=tuple(barred(problem, names, sealed)),
+        conditions=_tried(problem, journal, executor, secret, best, rows, tell) if conditions else (),
+        minimised=_minimised(problem, cases, lesser, smallest, rows[-1]),
     )
 
 
-def _judge_sealed(journal: Journal, executor: Executor, secret: str, numbers: Sequence[int]) -> list[Evaluation]:
-    """Returns the evaluation of each; the use of the sealed cases is noted before it happens."""
+def _judge_sealed(
+    journal: Journal, executor: Executor, secret: str, numbers: Sequence[int], lesser: str | None
+) -> tuple[list[Evaluation], Evaluation | None]:
+    """Returns the evaluation of each, and of the smallest diff; that the cases are used is noted before."""
     sources = {number: proposal(journal, number).source for number in numbers}
-    journal.record_sealed_use(_now(), numbers[-1], len(sources))
+    journal.record_sealed_use(_now(), numbers[-1], len(sources) + (lesser is not None))
     futures = {number: executor.submit(Task(source, 0.0, "test", secret)) for number, source in sources.items()}
+    smallest = None if lesser is None else executor.submit(Task(lesser, 0.0, "test", secret))
     for number, future in futures.items():
         journal.record(number, future.result(), journal.seconds(), "test")
-    return [futures[number].result() for number in numbers]
+    return [futures[number].result() for number in numbers], None if smallest is None else smallest.result()
+
+
+def _tried(
+    problem: Problem,
+    journal: Journal,
+    executor: Executor,
+    secret: str,
+    best: int,
+    rows: Sequence[Standing],
+    tell: Callable[[str], None],
+) -> tuple[Setting, ...]:
+    """Returns how the best found does under every condition; the reference and the best baseline are its rivals."""
+    if not problem.sweeps or rows[-1].evaluation.score is None:
+        return ()
+    tell(f"judging under other conditions: {', '.join(problem.sweeps)} ...")
+    sources = {baseline.name: baseline.source for baseline in problem.baselines()}
+    ahead = max(rows[:-1], key=lambda row: row.evaluation.rank)
+    rivals = {name: sources[name] for name in dict.fromkeys((rows[0].name, ahead.name))}
+    return tuple(sweep(problem, executor, proposal(journal, best).source, rivals, "test", secret))
+
+
+def _minimised(
+    problem: Problem, cases: CaseSet, source: str | None, evaluation: Evaluation | None, whole: Standing
+) -> Minimised | None:
+    if source is None or evaluation is None:
+        return None
+    (standing,) = standings(problem, cases, ["smallest diff"], [evaluation], whole.basis)
+    against = duels([whole.name], [whole.evaluation, evaluation], cases)
+    return Minimised(hashlib.sha256(source.encode()).hexdigest(), standing, next(iter(against), None))
 
 
 def barred(problem: Problem, names: Sequence[str], evaluations: Sequence[Evaluation]) -> list[str]:

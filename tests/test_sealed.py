@@ -103,7 +103,7 @@ def test_a_case_set_cannot_take_the_name_of_the_sealed_split_and_without_the_sec
         cases_of(problem, "test")
     with pytest.raises(EvolveError, match="drawn from a run's secret"):
         score(problem, [], "test", 1)
-    with pytest.raises(EvolveError, match="drawn from a run's secret"):
+    with pytest.raises(EvolveError, match="only those of the train split guide one"):
         search(problem, home / "run", Limit(3), cases="test", workers=1)
     with pytest.raises(EvolveError, match="drawn from a run's secret"):
         Split("train", "secret")
@@ -130,3 +130,27 @@ def test_verify_says_how_often_the_cases_were_used_and_warns_of_a_policy_found_s
     assert "sealed    used 2 times, 1 of them after the secret had been revealed" in capsys.readouterr().out
     with RunFolder(home / "run").open(read_only=True) as journal:
         assert journal.seal() == Seal(2, 1, 2)
+
+
+def test_who_knows_a_revealed_secret_judges_on_its_cases_and_finds_the_figures_of_the_proof(home, capsys):
+    main(["run", "tiny.py", "--evaluations", "12", "--out", "run", "--workers", "1"])
+    main(["verify", "run", "--workers", "1"])
+    proved = json.loads((home / "run" / "verification.json").read_text())
+    drawn(home)
+    capsys.readouterr()
+    policies = ["reference", "run/best.py"]
+    assert main(["score", "tiny.py", *policies, "--revealed", proved["secret"], "--json", "--workers", "1"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    was = [proved["standings"][index] for index in (0, -1)]
+    for name in ("interval", "mean", "gap"):
+        assert [row[name] for row in rows] == [row[name] for row in was]
+    assert drawn(home) == {proved["secret"]}
+
+
+@pytest.mark.parametrize("secret", ["", "a b", "../x", "\x1b[31m"])
+def test_what_no_secret_looks_like_is_refused_before_anything_is_drawn(home, secret, capsys):
+    with pytest.raises(SystemExit) as wrong:
+        main(["score", "tiny.py", "--revealed", secret])
+    assert wrong.value.code == 2
+    assert "expected letters and digits, as `evolve verify` reveals them" in capsys.readouterr().err
+    assert drawn(home) == set()

@@ -78,6 +78,47 @@ def test_a_problem_without_a_bound_has_no_gap(verified):
     assert [standing.gap for standing in result.standings] == [None, None]
 
 
+def test_a_verification_says_in_words_on_how_many_cases_it_is_better(verified):
+    result, _, _ = verified("def guess(x):\n    return 2.4 * x + 1\n")
+    (duel,) = result.duels
+    assert duel.better
+    assert duel.worse
+    assert f"better than the reference on {duel.better} of 6 sealed cases, worse on {duel.worse}" in proof.words(result)
+
+
+def test_a_best_found_that_fails_or_is_a_baseline_is_not_praised(verified):
+    assert proof.words(verified(CONSTANT, baselines=[BETTER])[0]) == []
+
+
+def test_the_best_found_is_tried_under_every_condition_on_cases_of_the_same_secret(verified, journal):
+    better_on_small = "def guess(x):\n    if x > 400:\n        return 2 * x\n    return 3 * x\n"
+    _, _, executor, problem = verified(better_on_small, changes=[tiny.CONDITIONS], more=True, verifying=False)
+    result = verify(problem, journal, executor, "secret", conditions=True)
+    assert [(each.name, each.cases) for each in result.conditions] == [("size=small", 12), ("size=large", 12)]
+    tried = [task for task in executor.tasks if task.cases.startswith("test:")]
+    assert {(task.secret, task.confirm_above) for task in tried} == {("secret", 0.0)}
+    assert len(tried) == 4  # the reference is the best baseline, and is judged once a setting
+    said = proof.words(result)
+    assert any(line.startswith("worse than the reference under size=large") for line in said)
+    assert "ahead of the reference under every setting of size" not in said
+
+
+def test_conditions_are_no_part_of_a_proof_that_nobody_asked_them_of(verified):
+    result, _, tasks = verified(BETTER, changes=[tiny.CONDITIONS])
+    assert result.conditions == ()
+    assert {task.cases for task in tasks} == {"validation", "test"}
+
+
+def test_the_smallest_diff_is_judged_beside_the_best_and_counts_as_a_policy(verified, journal):
+    _, _, executor, problem = verified(BETTER, more=True, verifying=False)
+    smallest = "def guess(x):\n    return 3 * x\n"
+    result = verify(problem, journal, executor, "secret", minimised=lambda number: smallest)
+    assert result.minimised.standing.evaluation.score > result.found.evaluation.score
+    assert result.minimised.whole.better == 6
+    assert len([task for task in executor.tasks if task.cases == "test"]) == 3
+    assert verify(problem, journal, executor, "secret").minimised is None
+
+
 def test_where_more_is_better_the_same_holds(verified):
     changes = [
         ('"error", "minimize"', '"gain", "maximize"'),

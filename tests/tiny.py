@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from random import Random
 
-from evolve.cases import split_cases
+from evolve.cases import cases_of
 from evolve.executors import Task
 from evolve.judge import Judge
 from evolve.problem import Problem
@@ -36,6 +36,14 @@ class Tiny(Problem):
     def bound(self, x):
         return 1
 '''
+CONDITIONS = (
+    "    def bound",
+    "    sweeps = {'size': ('small', 'large')}\n\n"
+    "    def swept(self, split, condition, setting):\n"
+    "        return [(1 if setting == 'small' else 1000) + seed % 97 for seed in split.seeds(12)]\n\n    def bound",
+)
+"""A change of the problem: policies are tried on small and large numbers besides."""
+
 REFERENCE = "def guess(x):\n    if x > 40:\n        return 2.5 * x + 1\n    return 2 * x + 1\n"
 
 
@@ -76,7 +84,7 @@ class Inline:
         self.tasks.append(task)
         key = (task.cases, task.secret)
         if key not in self._judges:
-            self._judges[key] = Judge(split_cases(self._problem, *key), self._sandbox)
+            self._judges[key] = Judge(cases_of(self._problem, *key), self._sandbox)
         future: Future[Evaluation] = Future()
         future.set_result(self._judges[key].evaluate(task.source, confirm_above=task.confirm_above))
         return future

@@ -15,8 +15,9 @@ def score(options: argparse.Namespace) -> int:
     from evolve.report import tables
 
     problem = catalog.load(options.problem, options.objective)
+    cases = "test" if options.revealed else options.cases or options.split or "train"
     rows = scoring.score(
-        problem, options.policies, options.cases or options.split or "train", options.workers, unsafe=options.unsafe
+        problem, options.policies, cases, options.workers, secret=options.revealed or "", unsafe=options.unsafe
     )
     commands.show(options, rows, lambda: tables.standings(rows, problem.objective))
     return 0 if all(row.evaluation.score is not None for row in rows) else 1

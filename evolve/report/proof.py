@@ -7,10 +7,14 @@ from evolve.folder import RunFolder
 from evolve.header import Header
 from evolve.journal import Journal
 from evolve.problem import Problem
-from evolve.report import lineage, runs, tables, turns
+from evolve.publication.losses import losses
+from evolve.report import lineage, robustness, runs, tables, turns
 from evolve.standings import Standing
 from evolve.text import brief, inert, kept
 from evolve.verify import Verification
+
+_GROUPS = 3
+"""Of cases, of those that the best found is behind on."""
 
 
 def proof(folder: RunFolder, journal: Journal, problem: Problem, result: Verification, *, colour: bool) -> str:
@@ -20,6 +24,7 @@ def proof(folder: RunFolder, journal: Journal, problem: Problem, result: Verific
     return "\n".join(
         [
             inert(conclusion(problem, result)),
+            *map(inert, words(result)),
             *([tables.UNSAFE] if result.unsafe else []),
             "",
             _scores(result, problem.objective, brief(run.header.cases, 30)),
@@ -29,6 +34,7 @@ def proof(folder: RunFolder, journal: Journal, problem: Problem, result: Verific
             "",
             *_duels(result),
             *_failures(result),
+            *_conditions(result),
             *_kept(result),
             f"walls   {', '.join(result.found.evaluation.layers) or 'not known'}",
             f"search  {run.pace}{_cases(run)}; cost {runs.cost(run)}",
@@ -51,6 +57,7 @@ def record(folder: RunFolder, journal: Journal, problem: Problem, result: Verifi
         "policy": turns.candidate(journal, result.number).proposal.source,
         "diff": lineage.diff(journal, [result.number]),
         "conclusion": conclusion(problem, result),
+        "words": words(result),
         "proved": result.proved,
         "unsafe": result.unsafe,
         **{name: getattr(result, name) for name in result.__dataclass_fields__},
@@ -91,11 +98,40 @@ def _scores(result: Verification, objective: str, searched: str) -> str:
         _row("best baseline", result.standings[best], result.trains[best]),
         _row("best found", result.found, result.train.score),
     ]
+    if result.minimised is not None:
+        rows.append(_row("its smallest diff", result.minimised.standing, None))
     if result.mean_bound is not None:
-        rows.append(("bound", "(no policy can do better)", "-", "-", "-", tables.natural(result.mean_bound), "100.0%"))
+        rows.append(
+            ("bound", "(no policy can do better)", "-", "-", "-", tables.natural(result.mean_bound), "100.0%", "-")
+        )
     scores = f"{searched} score", f"{kept(result.held_out)} score"
-    headings = ("", "policy", *scores, "95% interval", tables.mean_of(objective), "gap closed")
+    headings = ("", "policy", *scores, "95% interval", tables.mean_of(objective), "gap closed", tables.CPU_OF_A_CALL)
     return tables.table(headings, rows, left=2)
+
+
+def words(result: Verification) -> list[str]:
+    """Returns what a person would say of it: on how many cases it is better, where it is behind, and under what."""
+    if result.found.evaluation.score is None or result.baseline is not None:
+        return []
+    reference = result.standings[0].name
+    duel = next((duel for duel in result.duels if duel.baseline == reference), None)
+    cases = f"{result.cases} {kept(result.held_out)} cases"
+    said = [] if duel is None else [f"better than the {reference} on {duel.better} of {cases}, worse on {duel.worse}"]
+    return [*said, *_behind(result), *robustness.words(result.conditions)]
+
+
+def _behind(result: Verification) -> list[str]:
+    """Returns the groups of cases on which the best found is behind the best baseline."""
+    best = result.standings[result.best_baseline]
+    if best.evaluation.score is None:
+        return []
+    groups = [group for group in losses(best.name, result.found.evaluation, best.evaluation).groups if group.ratio < 1]
+    listed = ", ".join(f"{brief(group.word, 40)} ({group.ratio:.3f} on {group.cases})" for group in groups[:_GROUPS])
+    return [f"behind {best.name} on the cases of {listed}"] if groups else []
+
+
+def _conditions(result: Verification) -> list[str]:
+    return [*robustness.table(result.conditions), ""] if result.conditions else []
 
 
 def _row(role: str, standing: Standing, train: float | None) -> tuple[str, ...]:
@@ -107,6 +143,7 @@ def _row(role: str, standing: Standing, train: float | None) -> tuple[str, ...]:
         tables.interval(standing.interval),
         tables.natural(standing.mean),
         tables.share(standing.gap),
+        tables.cpu_of_a_call(standing.evaluation),
     )
 
 

@@ -12,6 +12,7 @@ from evolve.text import brief
 from evolve.types import Evaluation, Usage
 
 UNSAFE = "UNSAFE: judged with --unsafe on a machine where the sandbox does not stand; such a score may be forged"
+CPU_OF_A_CALL = "CPU ms/call"
 _WIDEST = 300
 
 
@@ -90,7 +91,16 @@ def standings(rows: Sequence[Standing], objective: str) -> str:
     for bound in [row.bound for row in rows if row.bound is not None][:1]:
         cells = ("bound (no policy can do better)", "-", "-", "-", natural(bound.mean), "100.0%", "-")
         body.append((*cells, *_figures(bound.summary, summaries)))
-    headings = ("policy", "verdict", "score", "95% interval", mean_of(objective), "gap closed", "CPU s", *summaries)
+    headings = (
+        "policy",
+        "verdict",
+        "score",
+        "95% interval",
+        mean_of(objective),
+        "gap closed",
+        CPU_OF_A_CALL,
+        *summaries,
+    )
     failed = [
         f"{brief(row.name, 60)}: {brief(row.evaluation.feedback, 300)}" for row in rows if row.evaluation.score is None
     ]
@@ -122,8 +132,13 @@ def _standing(row: Standing) -> tuple[str, ...]:
         interval(row.interval),
         natural(row.mean),
         share(row.gap),
-        number(row.evaluation.cpu_seconds),
+        cpu_of_a_call(row.evaluation),
     )
+
+
+def cpu_of_a_call(evaluation: Evaluation) -> str:
+    """Returns the milliseconds of CPU that the sandbox used for a call, its start included, or a dash."""
+    return natural(1e3 * evaluation.cpu_seconds / evaluation.calls) if evaluation.calls else "-"
 
 
 def verdict(evaluation: Evaluation) -> str:

@@ -64,9 +64,9 @@ def test_standings_say_under_the_table_why_a_policy_has_no_score():
         Standing("bad\x1b.py", tiny.evaluation(None)),
     ]
     lines = standings(rows, "error").splitlines()
-    assert " ".join(lines[0].split()) == "policy verdict score 95% interval mean error gap closed CPU s"
-    assert lines[2].split() == ["fine.py", "OK", "1.250", "[1.200,", "1.300]", "8.000", "-", "0.250"]
-    assert lines[3].split() == ["bad?.py", "CRASHED", "-", "-", "-", "-", "0.000"]
+    assert " ".join(lines[0].split()) == "policy verdict score 95% interval mean error gap closed CPU ms/call"
+    assert lines[2].split() == ["fine.py", "OK", "1.250", "[1.200,", "1.300]", "8.000", "-", "35.71"]
+    assert lines[3].split() == ["bad?.py", "CRASHED", "-", "-", "-", "-", "-"]
     assert lines[4] == "bad?.py: ZeroDivisionError: division by zero"
 
 
@@ -88,9 +88,9 @@ def test_a_summary_has_columns_with_four_decimals_and_the_bound_the_last_row():
         Standing("bad.py", tiny.evaluation(None), bound=bound),
     ]
     lines = standings(rows, "pressure").splitlines()
-    assert lines[0].endswith("CPU s  published score")
-    assert lines[2].split() == ["fine.py", "OK", "1.250", "-", "0.04787", "0.0%", "0.250", "21.8916"]
-    assert lines[3].split() == ["bad.py", "CRASHED", "-", "-", "-", "-", "0.000", "-"]
+    assert lines[0].endswith("CPU ms/call  published score")
+    assert lines[2].split() == ["fine.py", "OK", "1.250", "-", "0.04787", "0.0%", "35.71", "21.8916"]
+    assert lines[3].split() == ["bad.py", "CRASHED", "-", "-", "-", "-", "-", "-"]
     assert lines[4].startswith("bound (no policy can do better)  -")
     assert lines[4].split()[-7:] == ["-", "-", "-", "0.03959", "100.0%", "-", "26.2560"]
     assert lines[5].startswith("bad.py: ")
