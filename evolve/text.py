@@ -8,6 +8,9 @@ _LONGEST_LINE = 2000
 _MOST_COMPARISONS = 20_000_000
 """Of lines in a diff: a second's work.  Texts made for it would take minutes."""
 
+Change = tuple[str, int, int, int, int]
+"""One of difflib's opcodes: ``equal``, ``replace``, ``delete`` or ``insert``, lines of the old text, lines of the new."""
+
 
 def inert(text: str) -> str:
     """Returns text without control characters; a line that is too long says that it was cut."""
@@ -42,10 +45,26 @@ def unified(old: str, new: str, old_name: str, new_name: str, context: int = 3) 
     Where it would take too long to find out what they share, all of one is replaced by all of the other.
     """
     before, after = inert(old).splitlines(), inert(new).splitlines()
-    if before == after or _comparisons(before, after) <= _MOST_COMPARISONS:
+    if before == after or not _is_endless(before, after):
         return list(difflib.unified_diff(before, after, old_name, new_name, lineterm="", n=context))
     head = [f"--- {old_name}", f"+++ {new_name}", f"@@ -1,{len(before)} +1,{len(after)} @@"]
     return [*head, *(f"-{line}" for line in before), *(f"+{line}" for line in after)]
+
+
+def changes(before: Sequence[str], after: Sequence[str], context: int = 3) -> list[list[Change]]:
+    """Returns the places where two texts differ, each with so many equal lines around; none when they are equal.
+
+    As in ``unified``, there is one place where it would take too long to find them.
+    """
+    if before == after:
+        return []
+    if _is_endless(before, after):
+        return [[("replace", 0, len(before), 0, len(after))]]
+    return list(difflib.SequenceMatcher(None, before, after).get_grouped_opcodes(context))
+
+
+def _is_endless(before: Sequence[str], after: Sequence[str]) -> bool:
+    return _comparisons(before, after) > _MOST_COMPARISONS
 
 
 def _comparisons(before: Sequence[str], after: Sequence[str]) -> int:

@@ -330,7 +330,7 @@ def test_verify_prints_the_proof_and_keeps_it(evolve, home, tmp_path):
     lines = out.splitlines()
     assert re.match(r"tiny: the best found, #\d+, beats every baseline on the sealed cases, reference by", lines[0])
     for role in ("reference", "best baseline", "best found", "bound"):
-        assert re.search(rf"^{role}  .*%$", out, re.MULTILINE)
+        assert re.search(rf"^{role}  .*%  +[-.0-9]+$", out, re.MULTILINE)
     secret = (copy / "secret").read_text()
     for expected in (
         "6 cases, a process for each; used for the first time",

@@ -2,7 +2,8 @@
 
 Each family keeps the shape of its benchmark: which rows a transaction reads and writes, in what order, and how often
 each kind comes.  ``heat`` says how much its keys are fought for: from 0 to 1 tables shrink, their Zipf exponent grows
-and reads give way to writes.  Rows that nobody writes, and rows that nobody else can touch, take an idle slot.
+and reads give way to writes; the last two may be set apart.  Rows that nobody writes, and rows that nobody else can
+touch, take an idle slot.
 
 - ``ycsb``: reads, updates and read-modify-writes of records (Cooper et al., SoCC 2010)
 - ``smallbank``: checking and savings accounts (Alomari et al., ICDE 2008)
@@ -55,10 +56,13 @@ class _Table:
 
 
 class _Mix:
-    """A draw of transactions: chances by heat, and numbers for rows that say nothing of how hot they are."""
+    """A draw of transactions: chances by heat, and numbers for rows that say nothing of how hot they are.
 
-    def __init__(self, count: int, heat: float, random: np.random.Generator) -> None:
-        self.count, self.heat, self.random = count, heat, random
+    ``skew`` and ``writing`` stand for heat where Zipf exponents, and where shares of writes are concerned.
+    """
+
+    def __init__(self, count: int, heat: float, skew: float, writing: float, random: np.random.Generator) -> None:
+        self.count, self.heat, self.skew, self.writing, self.random = count, heat, skew, writing, random
         self._keys: dict[Hashable, int] = {}
 
     def r(self, *row: Hashable) -> Operation:
@@ -70,10 +74,12 @@ class _Mix:
     def table(self, mild: float, hot: float, exponents: tuple[float, float] = (0.3, 1.4)) -> _Table:
         """Returns a table of ``mild`` to ``hot`` rows a transaction, by heat and on a logarithmic scale."""
         rows = self.count * mild ** (1 - self.heat) * hot**self.heat
-        return _Table(rows, self.between(*exponents), self.random)
+        mild_exponent, hot_exponent = exponents
+        return _Table(rows, mild_exponent + self.skew * (hot_exponent - mild_exponent), self.random)
 
-    def between(self, mild: float, hot: float) -> float:
-        return mild + self.heat * (hot - mild)
+    def share(self, mild: float, hot: float) -> float:
+        """Returns a share of reads or writes between those of the mildest and of the hottest mix."""
+        return mild + self.writing * (hot - mild)
 
     def chance(self, probability: float) -> bool:
         return bool(self.random.random() < probability)
@@ -100,7 +106,7 @@ def _ycsb(mix: _Mix) -> list[list[Operation]]:
     """Each transaction touches as many different records, in any order; an update may read its record first."""
     records = mix.table(20.0, 0.3, (0.4, 1.3))
     size, modified = int(mix.random.integers(5, 13)), mix.random.uniform(0, 0.6)
-    writes = mix.between(0.15, 0.6)
+    writes = mix.share(0.15, 0.6)
 
     def record(row: int) -> list[Operation]:
         if not mix.chance(writes):
@@ -113,7 +119,7 @@ def _ycsb(mix: _Mix) -> list[list[Operation]]:
 def _smallbank(mix: _Mix) -> list[list[Operation]]:
     """Balance, deposit, savings, amalgamate, check and payment; the customer's name is looked up first."""
     customers = mix.table(8.0, 0.06)
-    reads = mix.between(0.5, 0.1)
+    reads = mix.share(0.5, 0.1)
 
     def transaction() -> list[Operation]:
         one, other = (customers.rows(2) * 2)[:2]
@@ -171,7 +177,7 @@ def _tpcc(mix: _Mix) -> list[list[Operation]]:
 def _epinions(mix: _Mix) -> list[list[Operation]]:
     """Reviews of an item or by a user, trust between users, and updates of all of these."""
     users, items, ratings = mix.table(4.0, 0.3), mix.table(3.0, 0.05), mix.table(0.3, 0.05, (0.0, 0.5))
-    writes = mix.between(0.25, 0.75)
+    writes = mix.share(0.25, 0.75)
 
     def some() -> int:
         return int(mix.random.integers(2, 10))
@@ -199,7 +205,7 @@ def _taobench(mix: _Mix) -> list[list[Operation]]:
     objects = [mix.table(4.0, 0.15, (0.2, 1.1)) for _ in range(50)]
     alike = (1 - sum(SHARDS)) / (len(objects) - len(SHARDS))
     shards = [*SHARDS, *[alike] * (len(objects) - len(SHARDS))]
-    writes = mix.between(0.1, 0.5)
+    writes = mix.share(0.1, 0.5)
 
     def transaction() -> list[Operation]:
         operation, size = (mix.w, write_size(mix.random)) if mix.chance(writes) else (mix.r, read_size(mix.random))
@@ -235,15 +241,28 @@ FAMILIES: dict[str, Callable[[_Mix], list[list[Operation]]]] = {
 }
 
 
-def draw_transactions(family: str, count: int, heat: float, random: np.random.Generator) -> tuple[Transaction, ...]:
+def draw_transactions(
+    family: str,
+    count: int,
+    heat: float,
+    random: np.random.Generator,
+    skew: float | None = None,
+    writing: float | None = None,
+) -> tuple[Transaction, ...]:
     """Returns so many transactions of a family, fought over to the degree ``heat``: 0 mild, 1 pathological.
 
+    ``skew`` and ``writing`` set the degree for Zipf exponents and for shares of writes apart; None: as heat.
+
     Raises:
-        ValueError: there is no such family, no transaction is asked for, or heat is not between 0 and 1.
+        ValueError: there is no such family, no transaction is asked for, or a degree is not between 0 and 1.
     """
     if family not in FAMILIES:
         raise ValueError(f"no family {family!r}; there are: {', '.join(FAMILIES)}")
-    if count < 1 or not 0 <= heat <= 1:
-        raise ValueError(f"expected one transaction at least and heat from 0 to 1; got {count!r} and {heat!r}")
-    mix = _Mix(count, heat, random)
+    skew, writing = heat if skew is None else skew, heat if writing is None else writing
+    if count < 1 or not all(0 <= degree <= 1 for degree in (heat, skew, writing)):
+        raise ValueError(
+            f"expected one transaction at least and heat from 0 to 1, skew and writing too; got {count!r} and "
+            f"{heat!r}, {skew!r} and {writing!r}"
+        )
+    mix = _Mix(count, heat, skew, writing, random)
     return mix.numbered(FAMILIES[family](mix))

@@ -1,6 +1,7 @@
 """The cases: farms of servers, and the streams of jobs that they get."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import gcd
 
 import numpy as np
@@ -22,28 +23,50 @@ WINDOW, WINDOWS = 200, 24
 """Requests of a case that is cut from a file, and the most such cases."""
 
 
-def generated(name: str, seeds: Sequence[int]) -> list[Case]:
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What cases are like: the range of loads, and the names of sizes and the noises of estimates in turn."""
+
+    loads: tuple[float, float] = LOADS
+    sizes: tuple[str, ...] = tuple(SIZES)
+    noises: tuple[float | None, ...] = NOISES
+
+
+ORDINARY = Condition()
+CONDITIONS = {
+    "load": {f"{percent}%": Condition(loads=(percent / 100, percent / 100)) for percent in (50, 80, 95)},
+    "sizes": {name: Condition(sizes=(name,)) for name in ("constant", "exponential", "pareto")},
+    "estimates": {
+        "exact": Condition(noises=(0.0,)),
+        "noisy": Condition(noises=(1.0,)),
+        "none": Condition(noises=(None,)),
+    },
+}
+
+
+def generated(name: str, seeds: Sequence[int], condition: Condition = ORDINARY) -> list[Case]:
     """Returns a case for each seed; regimes rotate, and loads are stratified."""
-    return [_generated(name, index, len(seeds), seed) for index, seed in enumerate(seeds)]
+    return [_generated(name, index, len(seeds), seed, condition) for index, seed in enumerate(seeds)]
 
 
-def _generated(name: str, index: int, count: int, seed: int) -> Case:
+def _generated(name: str, index: int, count: int, seed: int, condition: Condition) -> Case:
     random = np.random.default_rng(seed)
     small = name == "quick"
     sizes = QUICK_SERVERS if small else SERVERS
     speeds = draw_speeds(index, sizes[index % len(sizes)], random)
-    load = _load(index, count, random.uniform(0.0, 1.0))
+    load = _load(index, count, random.uniform(0.0, 1.0), condition.loads)
+    noise = _noise(index, condition.noises)
     mean_size = float(np.exp(random.uniform(*np.log(MEAN_SIZES))))
     stream = Stream(
         arrivals=list(ARRIVALS)[index % len(ARRIVALS)],
-        sizes=list(SIZES)[(index + index // 12) % len(SIZES)],
-        noise=_noise(index),
+        sizes=condition.sizes[(index + index // 12) % len(condition.sizes)],
+        noise=noise,
         jobs=QUICK_JOBS if small else 150 + 5 * len(speeds),
         rate=load * sum(speeds) / mean_size,
         mean_size=mean_size,
     )
     label = f"{name} {index}, {_about(index, speeds)}, load {load:.2f}, {stream.arrivals} {stream.sizes}"
-    return _case(label, index, speeds, draw_jobs(stream, random), mean_size)
+    return _case(label, index, speeds, draw_jobs(stream, random), mean_size, noise)
 
 
 def measured(file: str, requests: Sequence[Request]) -> list[Case]:
@@ -60,14 +83,14 @@ def measured(file: str, requests: Sequence[Request]) -> list[Case]:
 
 def _measured(file: str, requests: Sequence[Request], start: int, index: int, count: int) -> Case:
     random = np.random.default_rng(start)
-    load = _load(index, count, 0.5)
+    load, noise = _load(index, count, 0.5), _noise(index)
     shares = draw_speeds(index, SERVERS[index % len(SERVERS)], random)
     work = sum(request.size for request in requests) / max(requests[-1].seconds, 1.0)
     speeds = tuple(share * work / load / sum(shares) for share in shares)
     known = float(np.mean([request.size for request in requests[:WINDOW]]))
-    jobs = _jobs(requests[start : start + WINDOW], _noise(index), known, random)
+    jobs = _jobs(requests[start : start + WINDOW], noise, known, random)
     label = f"{file} {start}, {_about(index, speeds)}, load {load:.2f}"
-    return _case(label, index, speeds, jobs, known, file)
+    return _case(label, index, speeds, jobs, known, noise, file)
 
 
 def _jobs(
@@ -91,10 +114,15 @@ def draw_speeds(index: int, servers: int, random: np.random.Generator) -> tuple[
 
 
 def _case(
-    label: str, index: int, speeds: tuple[float, ...], jobs: tuple[Job, ...], mean_size: float, trace: str = ""
+    label: str,
+    index: int,
+    speeds: tuple[float, ...],
+    jobs: tuple[Job, ...],
+    mean_size: float,
+    noise: float | None,
+    trace: str = "",
 ) -> Case:
     stale = REPORTS[_turn(index, len(REPORTS))]
-    noise = _noise(index)
     known = "no estimates" if noise is None else f"estimates {noise:g}"
     label += f", {known}, reports {stale:g}"
     return Case(label, speeds, jobs, stale * mean_size * len(speeds) / sum(speeds), trace)
@@ -104,14 +132,14 @@ def _about(index: int, speeds: Sequence[float]) -> str:
     return f"{len(speeds)} servers of {('one speed', 'two speeds', 'many speeds')[index % 3]}"
 
 
-def _load(index: int, count: int, place: float) -> float:
+def _load(index: int, count: int, place: float, loads: tuple[float, float] = LOADS) -> float:
     """Returns the load of a case, at a place of its stratum; any few cases in a row have very different ones."""
     stride = next(steps for steps in range(-(-count * 3 // 8), 2 * count) if gcd(steps, count) == 1)
-    return LOADS[0] + (LOADS[1] - LOADS[0]) * (stride * index % count + place) / count
+    return loads[0] + (loads[1] - loads[0]) * (stride * index % count + place) / count
 
 
-def _noise(index: int) -> float | None:
-    return NOISES[(index + index // 3) % len(NOISES)]
+def _noise(index: int, noises: tuple[float | None, ...] = NOISES) -> float | None:
+    return noises[(index + index // 3) % len(noises)]
 
 
 def _turn(index: int, length: int) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 from random import Random
 from typing import ClassVar
 
-from evaluators.dispatch.cases import WINDOW, generated, measured
+from evaluators.dispatch.cases import CONDITIONS, WINDOW, generated, measured
 from evaluators.dispatch.relaxation import relaxation
 from evaluators.dispatch.simulator import Case, run
 from evaluators.dispatch.slowdown import metrics, validate
@@ -17,6 +17,7 @@ from evolve.types import EvolveError, Limits
 from workloads.job_streams import Job, RequestError, read_requests
 
 COUNTS = {"train": 24, "validation": 96, "test": 240}
+SWEPT = 12
 QUICK = 8
 PUBLIC = Path("llm_requests", "azure_conv.csv")
 
@@ -54,10 +55,15 @@ class Dispatch(Problem):
     objective: ClassVar[str] = "mean_slowdown"
     direction = "minimize"
     limits = Limits(cpu_seconds=30, wall_seconds=60, call_seconds=5, memory_mib=256, case_cpu_seconds=0.2)
+    sweeps: ClassVar[Mapping[str, Sequence[str]]] = {name: tuple(settings) for name, settings in CONDITIONS.items()}
 
     def cases(self, split: Split) -> list[Case]:
         """Returns 24 cases (validation: 96, test: 240), loads stratified and regimes in turn."""
         return generated(split.name, split.seeds(COUNTS[split.name]))
+
+    def swept(self, split: Split, condition: str, setting: str) -> list[Case]:
+        """Returns 12 cases: of one load, of sizes of one kind, or of estimates that are better or worse."""
+        return generated(f"{split.name} {condition}={setting}", split.seeds(SWEPT), CONDITIONS[condition][setting])
 
     def simulate(self, case: Case) -> Simulation:
         """Yields a ``Call`` of ``choose`` for each job and returns the mean slowdown and what explains it."""

@@ -15,7 +15,7 @@ from evaluators.eplb.simulator import MOST, SHOWN, Case, run
 from evolve.objective import Constraint, Objective
 from evolve.problem import CPU_SECONDS, Problem, Simulation, Split, Twin
 from evolve.types import EvolveError, Limits
-from workloads.expert_loads import CountsError, Router, draw_loads, draw_regime, read_counts, resampled
+from workloads.expert_loads import CountsError, Regime, Router, draw_loads, draw_regime, read_counts, resampled
 
 TOKENS = 16_384
 COUNTS = {"train": 24, "validation": 48, "test": 120}
@@ -52,6 +52,25 @@ SHAPES = (
 )
 WHOLE = Shape(32, 4, 8, 256, 288, 8, 58, 5)
 """All of DeepSeek-V3, for a few windows."""
+TURNS = (*SHAPES[:2], WHOLE, *SHAPES[3:], *SHAPES)
+SWEPT = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What cases are like: shapes in turn, and skew and drift of the loads; None: as severity has it."""
+
+    shapes: tuple[Shape, ...] = SHAPES
+    skew: float | None = None
+    drift: float | None = None
+
+
+ORDINARY = Condition(TURNS)
+CONDITIONS = {
+    "skew": {"even": Condition(skew=0.4), "usual": Condition(skew=1.1), "heavy": Condition(skew=1.9)},
+    "drift": {"none": Condition(drift=0.0), "1%": Condition(drift=0.01), "10%": Condition(drift=0.1)},
+    "gpus": {str(shape.gpus): Condition((shape,)) for shape in (SHAPES[0], SHAPES[2], SHAPES[5])},
+}
 
 
 class Eplb(Problem):
@@ -91,10 +110,15 @@ class Eplb(Problem):
         "both": Objective("cost", "minimize", timed=True),
     }  # fmt: skip
     limits = Limits(cpu_seconds=200, wall_seconds=400, call_seconds=60, memory_mib=512, case_cpu_seconds=0.6)
+    sweeps: ClassVar[Mapping[str, Sequence[str]]] = {name: tuple(settings) for name, settings in CONDITIONS.items()}
 
     def cases(self, split: Split) -> list[Case]:
         """Returns 24 cases (validation: 48, test: 120), one in twelve with all layers of DeepSeek-V3."""
         return _generated(split.name, split.seeds(COUNTS[split.name]))
+
+    def swept(self, split: Split, condition: str, setting: str) -> list[Case]:
+        """Returns 12 cases: of loads more or less even, drifting less or more, or of one shape."""
+        return _generated(f"{split.name} {condition}={setting}", split.seeds(SWEPT), CONDITIONS[condition][setting])
 
     def simulate(self, case: Case) -> Simulation:
         """Yields a ``Call`` of ``rebalance`` for each window and returns balance, movement and what explains them."""
@@ -185,36 +209,42 @@ def _bound(case: Case) -> float:
     return most_balanced(case.judged, case.slots, case.gpus)
 
 
-def _generated(name: str, seeds: Sequence[int]) -> list[Case]:
+def _generated(name: str, seeds: Sequence[int], condition: Condition = ORDINARY) -> list[Case]:
     levels = len(seeds) // 6
-    return [_case(f"{name} {index}", index, levels, seed) for index, seed in enumerate(seeds)]
+    return [_case(f"{name} {index}", index, levels, seed, condition) for index, seed in enumerate(seeds)]
 
 
-def _case(name: str, index: int, levels: int, seed: int) -> Case:
+def _case(name: str, index: int, levels: int, seed: int, condition: Condition) -> Case:
     """Shapes rotate; a stride coprime to the levels spreads severity over any few cases in a row."""
     random = np.random.default_rng(seed)
     level = (7 * (index // 6) + 3 * (index % 6)) % levels
-    shape = WHOLE if index % 12 == 2 else SHAPES[index % 6]
-    return _drawn(name, shape, (level + random.uniform(0, 1)) / levels, random)
+    shape = condition.shapes[index % len(condition.shapes)]
+    return _drawn(name, shape, _regime(condition, (level + random.uniform(0, 1)) / levels, random), random)
 
 
-def _drawn(name: str, shape: Shape, severity: float, random: np.random.Generator) -> Case:
+def _regime(condition: Condition, severity: float, random: np.random.Generator) -> Regime:
+    regime = draw_regime(severity, random)
+    return replace(
+        regime,
+        skew=regime.skew if condition.skew is None else condition.skew,
+        drift=regime.drift if condition.drift is None else condition.drift,
+    )
+
+
+def _drawn(name: str, shape: Shape, regime: Regime, random: np.random.Generator) -> Case:
     router = Router(shape.layers, shape.experts, shape.top, TOKENS)
-    loads = draw_loads(router, draw_regime(severity, random), SHOWN + shape.windows, random)
+    loads = draw_loads(router, regime, SHOWN + shape.windows, random)
     label = f"{name}, {shape.gpus} GPUs, {shape.layers} layers"
     return Case(label, loads, shape.slots, shape.gpus, shape.nodes, shape.groups)
 
 
 def _quick() -> list[Case]:
-    return [
-        _drawn(
-            f"quick {index}",
-            replace(SHAPES[index % 3], layers=2, windows=5),
-            (index + 0.5) / 12,
-            np.random.default_rng(index),
-        )
-        for index in range(12)
-    ]
+    return [_small(index, np.random.default_rng(index)) for index in range(12)]
+
+
+def _small(index: int, random: np.random.Generator) -> Case:
+    shape = replace(SHAPES[index % 3], layers=2, windows=5)
+    return _drawn(f"quick {index}", shape, draw_regime((index + 0.5) / 12, random), random)
 
 
 def _measured(name: str, counts: np.ndarray, gpus: int) -> Case:

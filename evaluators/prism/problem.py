@@ -1,6 +1,7 @@
 """The problem `prism`: place language models on GPUs so that the fullest GPU is pressed least."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import fsum
 from typing import ClassVar
@@ -16,8 +17,34 @@ from workloads.model_placements import MEMORY, draw_cluster, draw_mix, public_cl
 
 DENSITIES = (3.0, 4.0, 3.5, 5.0, 8.0, 4.5)
 COUNTS = {"train": 24, "validation": 96, "test": 240}
+SWEPT = 12
 FEW = 18
 """Models whose best placement is found in a fraction of a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What clusters are like: quantiles of scarcity, how uneven rates are, and GPUs; None: as ordinary cases."""
+
+    scarcity: tuple[float, float] = (0.0, 1.0)
+    rate_spread: float | None = None
+    gpus: int | None = None
+
+
+ORDINARY = Condition()
+CONDITIONS = {
+    "memory": {
+        "ample": Condition(scarcity=(0.0, 0.1)),
+        "usual": Condition(scarcity=(0.45, 0.55)),
+        "scarce": Condition(scarcity=(0.9, 1.0)),
+    },
+    "skew": {
+        "even": Condition(rate_spread=0.2),
+        "usual": Condition(rate_spread=0.9),
+        "heavy": Condition(rate_spread=2.0),
+    },
+    "gpus": {str(gpus): Condition(gpus=gpus) for gpus in (10, 50, 150)},
+}
 
 
 class Prism(Problem):
@@ -45,10 +72,15 @@ class Prism(Problem):
     objective: ClassVar[str] = "pressure"
     direction = "minimize"
     limits = Limits(cpu_seconds=30, wall_seconds=60, call_seconds=30, memory_mib=256, case_cpu_seconds=0.05)
+    sweeps: ClassVar[Mapping[str, Sequence[str]]] = {name: tuple(settings) for name, settings in CONDITIONS.items()}
 
     def cases(self, split: Split) -> list[Case]:
         """Returns 24 cases (validation: 96, test: 240); every density meets every level of scarcity once."""
         return _generated(split.name, split.seeds(COUNTS[split.name]))
+
+    def swept(self, split: Split, condition: str, setting: str) -> list[Case]:
+        """Returns 12 cases: with more or less memory to spare, rates more or less even, or other numbers of GPUs."""
+        return _generated(f"{split.name} {condition}={setting}", split.seeds(SWEPT), CONDITIONS[condition][setting])
 
     def simulate(self, case: Case) -> Simulation:
         """Yields one ``Call`` of ``place`` and returns the largest pressure and what explains it."""
@@ -99,17 +131,21 @@ def _bound(case: Case) -> float:
     return optimum(case.cluster) if len(case.cluster.models) <= FEW else relaxation(case.cluster)
 
 
-def _generated(name: str, seeds: Sequence[int]) -> list[Case]:
+def _generated(name: str, seeds: Sequence[int], condition: Condition = ORDINARY) -> list[Case]:
     levels = len(seeds) // 6
-    return [_case(f"{name} {index}", index, levels, seed) for index, seed in enumerate(seeds)]
+    return [_case(f"{name} {index}", index, levels, seed, condition) for index, seed in enumerate(seeds)]
 
 
-def _case(name: str, index: int, levels: int, seed: int) -> Case:
+def _case(name: str, index: int, levels: int, seed: int, condition: Condition) -> Case:
     """Densities rotate; a stride coprime to the levels spreads scarcity over any few cases in a row."""
     random = np.random.default_rng(seed)
     level = (7 * (index // 6) + 3 * (index % 6)) % levels
-    mix = draw_mix(DENSITIES[index % 6], (level + random.uniform(0, 1)) / levels, random)
-    cluster = draw_cluster(_gpus(index), mix, random)
+    mildest, worst = condition.scarcity
+    scarcity = mildest + (worst - mildest) * (level + random.uniform(0, 1)) / levels
+    mix = draw_mix(DENSITIES[index % 6], scarcity, random)
+    if condition.rate_spread is not None:
+        mix = replace(mix, rate_spread=condition.rate_spread)
+    cluster = draw_cluster(_gpus(index) if condition.gpus is None else condition.gpus, mix, random)
     return Case(f"{name}, {cluster.gpus} GPUs, {len(cluster.models)} models", cluster)
 
 

@@ -1,7 +1,7 @@
 """The problem `spot`: finish a job before its deadline on spot and on-demand instances."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import ClassVar
@@ -20,8 +20,33 @@ DEADLINES = (52 * HOUR, 70 * HOUR)
 CHANGEOVERS = (72, 180, 360)
 LONGEST = max(DEADLINES) // TICK
 COUNTS = {"train": 24, "validation": 96, "test": 240}
+SWEPT = 12
 PUBLIC_WINDOWS = 30
 STRETCHES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What cases are like: deadlines in seconds, quantiles of scarcity, and the share of regimes that flap.
+
+    ``flapping`` is None where it is each pool's own.
+    """
+
+    deadlines: tuple[int, ...] = DEADLINES
+    scarcity: tuple[float, float] = (0.0, 1.0)
+    flapping: float | None = None
+
+
+ORDINARY = Condition()
+CONDITIONS = {
+    "slack": {f"{hours}h": Condition(deadlines=(WORK + hours * HOUR,)) for hours in (42, 12, 4, 1)},
+    "outages": {
+        "rare": Condition(scarcity=(0.0, 0.2)),
+        "usual": Condition(scarcity=(0.4, 0.6)),
+        "frequent": Condition(scarcity=(0.8, 1.0)),
+    },
+    "flapping": {"never": Condition(flapping=0.0), "half": Condition(flapping=0.5), "always": Condition(flapping=1.0)},
+}
 
 
 class Spot(Problem):
@@ -53,10 +78,15 @@ class Spot(Problem):
     objective: ClassVar[str] = "cost"
     direction = "minimize"
     limits = Limits(cpu_seconds=5, wall_seconds=30, call_seconds=2, memory_mib=256)
+    sweeps: ClassVar[Mapping[str, Sequence[str]]] = {name: tuple(settings) for name, settings in CONDITIONS.items()}
 
     def cases(self, split: Split) -> list[Case]:
         """Returns 24 cases (validation: 96, test: 240); every setting meets every level of scarcity once."""
         return _generated(split.name, split.seeds(COUNTS[split.name]))
+
+    def swept(self, split: Split, condition: str, setting: str) -> list[Case]:
+        """Returns 12 cases: of another deadline, of pools with fewer or more outages, or of pools that flap."""
+        return _generated(f"{split.name} {condition}={setting}", split.seeds(SWEPT), CONDITIONS[condition][setting])
 
     def simulate(self, case: Case) -> Simulation:
         """Yields a ``Call`` of ``choose`` for each tick and returns cost, hours on each type and changeovers."""
@@ -122,18 +152,22 @@ class Spot(Problem):
         return [case for pool, windows in pools.items() for case in _measured(pool, windows)]
 
 
-def _generated(name: str, seeds: Sequence[int]) -> list[Case]:
+def _generated(name: str, seeds: Sequence[int], condition: Condition = ORDINARY) -> list[Case]:
     levels = len(seeds) // 6
-    return [_case(f"{name} {index}", index, levels, seed) for index, seed in enumerate(seeds)]
+    return [_case(f"{name} {index}", index, levels, seed, condition) for index, seed in enumerate(seeds)]
 
 
-def _case(name: str, index: int, levels: int, seed: int) -> Case:
+def _case(name: str, index: int, levels: int, seed: int, condition: Condition) -> Case:
     """Settings rotate; a stride coprime to the levels spreads scarcity over any few cases in a row."""
     random = np.random.default_rng(seed)
     level = (7 * (index // 6) + 3 * (index % 6)) % levels
-    pool = draw_pool((level + random.uniform(0.01, 0.99)) / levels, random)
-    available = tuple(availability(pool, LONGEST, random).tolist())
-    return _job(name, available, DEADLINES[index % 2], CHANGEOVERS[index % 3], name, name)
+    mildest, worst = condition.scarcity
+    pool = draw_pool(mildest + (worst - mildest) * (level + random.uniform(0.01, 0.99)) / levels, random)
+    if condition.flapping is not None:
+        pool = replace(pool, flapping=condition.flapping)
+    deadline = condition.deadlines[index % len(condition.deadlines)]
+    available = tuple(availability(pool, max(LONGEST, deadline // TICK), random).tolist())
+    return _job(name, available, deadline, CHANGEOVERS[index % 3], name, name)
 
 
 def _measured(pool: str, windows: Sequence[Window]) -> list[Case]:

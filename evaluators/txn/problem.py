@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from evaluators.transactions.case import Case, bound_of, metrics, plain, words
-from evaluators.transactions.mixes import generated
+from evaluators.transactions.mixes import CONDITIONS, ORDINARY, SWEPT, generated
 from evaluators.transactions.schedule import scheduled
 from evolve.problem import Call, InvalidDecision, Problem, Simulation, Split
 from evolve.types import EvolveError, Limits
@@ -15,6 +15,7 @@ from workloads.transactions import FormatError, read_transactions
 COUNTS = {"train": 25, "validation": 100, "test": 250}
 SIZES = (60, 100, 40, 80, 150)
 LARGE = 300
+BATCHES = {str(count): count for count in (30, 100, 200)}
 PUBLIC = Path("transactions", "adrs_workload_1.json")
 
 
@@ -48,10 +49,20 @@ class Txn(Problem):
     direction = "minimize"
     floor = 1.0
     limits = Limits(cpu_seconds=60, wall_seconds=120, call_seconds=60, memory_mib=256, case_cpu_seconds=0.2)
+    sweeps: ClassVar[Mapping[str, Sequence[str]]] = {
+        **{name: tuple(settings) for name, settings in CONDITIONS.items()},
+        "transactions": tuple(BATCHES),
+    }
 
     def cases(self, split: Split) -> list[Case]:
         """Returns 25 cases (validation: 100, test: 250); every family meets every level of heat once."""
         return generated(split.name, split.seeds(COUNTS[split.name]), SIZES, large=LARGE)
+
+    def swept(self, split: Split, condition: str, setting: str) -> list[Case]:
+        """Returns 15 cases: of keys taken more or less evenly, fewer or more writes, or another number at a time."""
+        counts = (BATCHES[setting],) if condition == "transactions" else SIZES
+        changed = CONDITIONS.get(condition, {}).get(setting, ORDINARY)
+        return generated(f"{split.name} {condition}={setting}", split.seeds(SWEPT), counts, condition=changed)
 
     def simulate(self, case: Case) -> Simulation:
         """Yields one ``Call`` of ``order`` and returns the makespan and what explains it."""

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from evaluators.transactions.case import Case, bound_of, metrics, plain, words
-from evaluators.transactions.mixes import generated
+from evaluators.transactions.mixes import CONDITIONS, ORDINARY, SWEPT, generated
 from evaluators.transactions.schedule import Schedule
 from evolve.problem import Call, InvalidDecision, Problem, Simulation, Split, Twin
 from evolve.types import EvolveError, Limits
@@ -21,6 +21,7 @@ COUNTS = {"train": 25, "validation": 100, "test": 250}
 SIZES = (50, 80, 30, 60, 100)
 WINDOWS = (16, 8, 20, 12, 24)
 FILE_WINDOW = 10
+WINDOWS_SWEPT = {str(window): window for window in (24, 8, 3)}
 
 
 class TxnOnline(Problem):
@@ -58,10 +59,21 @@ class TxnOnline(Problem):
     direction = "minimize"
     floor = 1.0
     limits = Limits(cpu_seconds=60, wall_seconds=120, call_seconds=20, memory_mib=256, case_cpu_seconds=0.2)
+    sweeps: ClassVar[Mapping[str, Sequence[str]]] = {
+        **{name: tuple(settings) for name, settings in CONDITIONS.items()},
+        "window": tuple(WINDOWS_SWEPT),
+    }
 
     def cases(self, split: Split) -> list[Case]:
         """Returns 25 cases (validation: 100, test: 250); every family meets every level of heat once."""
         return arriving(generated(split.name, split.seeds(COUNTS[split.name]), SIZES, WINDOWS))
+
+    def swept(self, split: Split, condition: str, setting: str) -> list[Case]:
+        """Returns 15 cases: of keys taken more or less evenly, fewer or more writes, or windows of one size."""
+        windows = (WINDOWS_SWEPT[setting],) if condition == "window" else WINDOWS
+        changed = CONDITIONS.get(condition, {}).get(setting, ORDINARY)
+        name = f"{split.name} {condition}={setting}"
+        return arriving(generated(name, split.seeds(SWEPT), SIZES, windows, condition=changed))
 
     def simulate(self, case: Case) -> Simulation:
         """Yields a ``Call`` of ``choose`` for each transaction and returns the makespan and what explains it."""
