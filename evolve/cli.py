@@ -18,6 +18,8 @@ _MODULES = {
     "searching": ("run", "prompt"),
     "judging": ("score", "verify", "publish", "check", "gpu"),
     "looking": ("show", "log", "diff"),
+    "explaining": ("explain",),
+    "git": ("lineage", "export"),
     "around": ("problems", "new", "doctor"),
 }
 """Of ``evolve.commands``, with the commands in each; a module is imported by the command that needs it."""

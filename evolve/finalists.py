@@ -29,21 +29,31 @@ def finalists(journal: Journal) -> list[int]:
 
 def _different(journal: Journal, numbers: list[int]) -> list[int]:
     """Returns the first few candidates of different behaviour, so many of each lineage."""
-    roots = journal.roots()
+    roots: dict[int, int] = {}
     taken: Counter[int] = Counter()
     behaviours: set[tuple[float, ...]] = set()
     chosen: list[int] = []
     for number in numbers:
         if len(chosen) == FINALISTS:
             break
-        if taken[roots[number]] < OF_A_LINEAGE:
-            evaluation = journal.evaluation(number)
-            behaviour = () if evaluation is None else tuple(result.ratio for result in evaluation.cases)
+        root = _root(journal, number, roots)
+        if taken[root] < OF_A_LINEAGE:
+            behaviour = journal.ratios(number)
             if behaviour not in behaviours:
                 behaviours.add(behaviour)
-                taken[roots[number]] += 1
+                taken[root] += 1
                 chosen.append(number)
     return chosen
+
+
+def _root(journal: Journal, number: int, known: dict[int, int]) -> int:
+    """Returns the baseline that a candidate descends from by first parents; what is ``known`` is not looked up."""
+    line = [number]
+    while line[-1] not in known and (parents := journal.parents(line[-1])):
+        line.append(parents[0])
+    root = known.get(line[-1], line[-1])
+    known.update(dict.fromkeys(line, root))
+    return root
 
 
 def choose(journal: Journal, executor: Executor) -> int:
@@ -68,11 +78,10 @@ def choose(journal: Journal, executor: Executor) -> int:
 
 def leader(journal: Journal) -> int:
     """Returns the finalist with the highest score on validation, of equals the earliest; unjudged ones stand last."""
-    if not _has_validation(journal):
-        return finalists(journal)[0]
-    ranked = {number: _rank(journal, number) for number in finalists(journal)}
-    judged = any(has_score for has_score, _ in ranked.values())
-    return min(ranked, key=lambda number: (-ranked[number][1], number)) if judged else next(iter(ranked))
+    leading = finalists(journal)
+    scores = journal.scores("validation") if _has_validation(journal) else {}
+    judged = [number for number in leading if number in scores]
+    return min(judged, key=lambda number: (-scores[number], number)) if judged else leading[0]
 
 
 def _has_validation(journal: Journal) -> bool:
@@ -90,8 +99,3 @@ def proposal(journal: Journal, number: int) -> Proposal:
     if found is None:
         raise EvolveError(f"the run has no candidate {number}")
     return found
-
-
-def _rank(journal: Journal, number: int) -> tuple[bool, float]:
-    evaluation = journal.evaluation(number, "validation")
-    return (False, 0.0) if evaluation is None else evaluation.rank

@@ -20,6 +20,7 @@ from evolve.journal import Journal
 from evolve.types import EvolveError
 
 JOURNAL, SECRET, LOCK, BEST, PROOF = "journal.sqlite", "secret", "lock", "best.py", "verification.json"
+MINIMISED, EXPLANATION = "minimised.py", "explanation.json"
 _UNFINISHED = {SECRET, LOCK, f"{JOURNAL}.new", f"{JOURNAL}.new-wal", f"{JOURNAL}.new-shm"}
 _LONGEST_SECRET = 1024  # bytes; ours has 32
 
@@ -58,6 +59,16 @@ class RunFolder:
     def proof(self) -> Path:
         """The file that the last verification is written to."""
         return self.path / PROOF
+
+    @property
+    def minimised(self) -> Path:
+        """The file that the policy with the smallest difference is written to."""
+        return self.path / MINIMISED
+
+    @property
+    def explanation(self) -> Path:
+        """The file that the last explanation is written to."""
+        return self.path / EXPLANATION
 
     def prepare(self) -> str:
         """Makes the folder and draws the secret of the sealed split; returns the secret's hash.

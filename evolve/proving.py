@@ -3,15 +3,19 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from evolve.executors import Executor
 from evolve.executors.local import LocalExecutor, default_workers
+from evolve.finalists import proposal
 from evolve.folder import RunFolder
 from evolve.journal import Journal
 from evolve.problem import Problem
 from evolve.report import proof, runs, tables
 from evolve.sandbox import Sandbox
+from evolve.types import EvolveError
+from evolve.verified import explained
 from evolve.verify import Verification, verify
 
 
@@ -52,8 +56,17 @@ def proved(
         secret = folder.secret(journal.header)
         Sandbox(unsafe=unsafe).close()  # what this machine lacks is said before a sealed case is used up
         with LocalExecutor(problem, workers or default_workers(), unsafe=unsafe) as executor:
-            found = verify(problem, journal, executor, secret, tell, conditions=conditions)
+            lesser = partial(_minimised, folder, journal)
+            found = verify(problem, journal, executor, secret, tell, minimised=lesser, conditions=conditions)
             record = proof.record(folder, journal, problem, found)
             folder.keep(folder.best, record["policy"])
             folder.keep(folder.proof, tables.as_json(record) + "\n")
             yield Proved(folder, journal, problem, executor, found)
+
+
+def _minimised(folder: RunFolder, journal: Journal, number: int) -> str | None:
+    """Returns the policy of a candidate's smallest diff; None where `evolve explain` was not asked for that."""
+    try:
+        return explained(folder, number, proposal(journal, number).source)[1]
+    except EvolveError:
+        return None

@@ -1,10 +1,10 @@
 """Makes a published result of a run that has just been verified: its record and its README."""
 
-import shlex
 from pathlib import Path
 
 from evolve.executors import Executor
 from evolve.executors.local import default_workers
+from evolve.explaining.base import nearest, start
 from evolve.header import Header
 from evolve.journal import Journal
 from evolve.problem import SPLITS, Problem, first_line
@@ -13,13 +13,13 @@ from evolve.publication import provenance, result, shelf
 from evolve.publication.figures import sealed
 from evolve.publication.losses import losses
 from evolve.publication.result import POLICY, README, RECORD, Published, Result
+from evolve.recipe import recipe
 from evolve.report import lineage, proof
 from evolve.report.diffs import unified
 from evolve.report.result import Page, readme
 from evolve.standings import Standing
 from evolve.types import Evaluation, EvolveError
 from evolve.verify import Verification
-from evolve.writers import Writing
 
 
 def publish(run: Proved, path: Path, about: str = "") -> Published:
@@ -37,14 +37,14 @@ def publish(run: Proved, path: Path, about: str = "") -> Published:
 
 def _page(run: Proved, name: str, about: str) -> Page:
     journal, found = run.journal, run.found
-    start, from_ = _start(journal, found.number), _nearest(journal, found.number)
+    grown_from, base = start(journal, found.number), nearest(journal, found.number)
     return Page(
         result=_record(journal, run.problem, run.executor, found, about),
         name=name,
         spec=shelf.spec(run.problem),
-        origin=first_line(start[1]) or start[0],
-        differs_from=from_[0],
-        diff=unified(from_[1], _source(journal, found.number), from_[0], POLICY),
+        origin=first_line(grown_from.source) or grown_from.name,
+        differs_from=base.name,
+        diff=unified(base.source, _source(journal, found.number), base.name, POLICY),
         losses=tuple(losses(standing.name, found.found.evaluation, standing.evaluation) for standing in _others(found)),
     )
 
@@ -132,19 +132,8 @@ def _effort(journal: Journal, problem: Problem) -> result.Effort:
 
 
 def _command(journal: Journal, problem: Problem) -> str | None:
-    """Returns the command that finds the same policy; None where models wrote policies.
-
-    A search is the same up to any number of evaluations, so that number repeats one that the clock ended.
-    """
-    header = journal.header
-    if header.proposers != Writing().describe():
-        return None
-    words = ["evolve", "run", shelf.spec(problem)]
-    if problem.chosen != next(iter(problem.objectives), ""):
-        words += ["--objective", problem.chosen]
-    if header.cases != "train":
-        words += ["--cases", Path(header.cases).name]
-    return shlex.join([*words, "--seed", str(header.seed), "--evaluations", str(journal.count())])
+    objective = "" if problem.chosen == next(iter(problem.objectives), "") else problem.chosen
+    return recipe(journal.header, shelf.spec(problem), journal.count(), objective)
 
 
 def _hashes(problem: Problem, header: Header, secret: str) -> dict[str, str | None]:
@@ -157,27 +146,6 @@ def _others(found: Verification) -> list[Standing]:
     """Returns the reference and the best baseline, if they are not the policy itself."""
     chosen = dict.fromkeys((0, found.best_baseline))
     return [found.standings[index] for index in chosen if found.standings[index].name != found.baseline]
-
-
-def _start(journal: Journal, number: int) -> tuple[str, str]:
-    """Returns the name and source of the baseline that a candidate grew from."""
-    root = journal.roots()[number]
-    made = journal.proposal(root)
-    assert made is not None
-    return made.operator or made.proposer, made.source
-
-
-def _nearest(journal: Journal, number: int) -> tuple[str, str]:
-    """Returns the name and source of the reference, or of the baseline that it grew from where less differs."""
-    reference = journal.proposal(0)
-    assert reference is not None
-    choices = [("reference", reference.source), _start(journal, number)]
-    return min(choices, key=lambda choice: len(_changed(choice[1], _source(journal, number))))
-
-
-def _changed(old: str, new: str) -> list[str]:
-    lines = unified(old, new, "", "").splitlines()[2:]
-    return [line for line in lines if line[:1] in ("+", "-")]
 
 
 def _source(journal: Journal, number: int) -> str:

@@ -1,16 +1,13 @@
 """Judges policies side by side: files and baselines of a problem on one set of cases."""
 
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
+from evolve import policyfile
 from evolve.cases import basis_of, cases_of
 from evolve.executors import Task
 from evolve.executors.local import LocalExecutor, default_workers
 from evolve.problem import Problem
 from evolve.standings import Standing, standings
-from evolve.types import EvolveError
-
-MAX_SOURCE_BYTES = 1 << 20
 
 
 def score(
@@ -30,24 +27,10 @@ def score(
         EvolveError: a policy is neither a readable file nor a baseline, or there are no such cases.
     """
     known = {baseline.name: baseline.source for baseline in problem.baselines()}
-    sources = {name: known[name] if name in known else _read(name, known) for name in policies or known}
+    sources = {name: known[name] if name in known else policyfile.read(name, known) for name in policies or known}
     case_set, basis = cases_of(problem, cases, secret), basis_of(problem, cases)
     with LocalExecutor(
         problem, min(len(sources), default_workers()) if workers is None else workers, unsafe=unsafe
     ) as executor:
         futures = [executor.submit(Task(source, 0.0, cases, secret)) for source in sources.values()]
         return standings(problem, case_set, list(sources), [future.result() for future in futures], basis)
-
-
-def _read(name: str, known: Iterable[str]) -> str:
-    try:
-        with Path(name).open("rb") as file:
-            text = file.read(MAX_SOURCE_BYTES + 1)  # it may be /dev/zero
-        if len(text) > MAX_SOURCE_BYTES:
-            raise EvolveError(f"{name} is larger than 1 MiB; that is no policy")
-        return text.decode("utf-8")
-    except OSError as error:
-        listed = ", ".join(known)
-        raise EvolveError(f"cannot read the policy {name}: {error.strerror}; the baselines are {listed}") from error
-    except UnicodeDecodeError:
-        raise EvolveError(f"the policy {name} is not UTF-8 text") from None

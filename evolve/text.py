@@ -9,7 +9,7 @@ _MOST_COMPARISONS = 20_000_000
 """Of lines in a diff: a second's work.  Texts made for it would take minutes."""
 
 Change = tuple[str, int, int, int, int]
-"""One of difflib's opcodes: ``equal``, ``replace``, ``delete`` or ``insert``, lines of the old text, lines of the new."""
+"""One of difflib's opcodes: what happens to which lines of the old text, and which of the new one stand there."""
 
 
 def inert(text: str) -> str:

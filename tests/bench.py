@@ -43,6 +43,8 @@ from evolve.session import EMBEDDED
 from evolve.types import Evaluation
 from tests.bench_dispatch import dispatch_growth
 from tests.bench_eplb import eplb_growth
+from tests.bench_lineage import lineage_time
+from tests.bench_reading import reading_times
 from tests.bench_rows import Row, spread
 from tests.bench_txn import txn_growth
 from tests.llm_server import Answer, LlmServer
@@ -53,7 +55,7 @@ EVOLVE = [sys.executable, "-m", "evolve"]
 
 
 def main() -> int:
-    rows = []
+    rows: list[Row] = []
     measures = (
         framework_cost,
         child_life,
@@ -67,10 +69,13 @@ def main() -> int:
         eplb_growth,
         txn_growth,
         dispatch_growth,
+        reading_times,
+        lineage_time,
     )
     for measure in measures:
         print(f"measuring {measure.__name__.replace('_', ' ')} ...", file=sys.stderr)
-        rows.append(measure())
+        measured = measure()
+        rows += measured if isinstance(measured, list) else [measured]
     body = [(r.promise, r.ours, r.comparison, r.ratio, r.limit, "kept" if r.kept else "BROKEN") for r in rows]
     print(table(("promise", "ours", "compared with", "ratio", "limit", ""), body, left=1))
     return 0 if all(row.kept for row in rows) else 1

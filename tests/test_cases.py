@@ -1,8 +1,10 @@
 """Sets of cases: disjoint splits, names, files, lanes."""
 
+from typing import ClassVar
+
 import pytest
 
-from evolve.cases import CaseSet, named_cases, split_cases
+from evolve.cases import CaseSet, cases_of, insist_on_searchable, named_cases, split_cases, swept
 from evolve.problem import Problem, ProblemError, Split
 from evolve.types import EvolveError
 
@@ -12,8 +14,13 @@ class Toy(Problem):
 
     name = "toy"
 
+    sweeps: ClassVar = {"load": ("50%", "90%"), "noise": ("none",)}
+
     def cases(self, split):
         return split.seeds(30)
+
+    def swept(self, split, condition, setting):
+        return [(condition, setting, seed) for seed in split.seeds({"50%": 12, "90%": 10}[setting])]
 
     def bound(self, case):
         return None if case == 13 else float(case)
@@ -108,3 +115,48 @@ def test_a_case_without_a_trace_is_a_stretch_of_its_own():
 def test_bounds_are_known_for_all_cases_or_for_none():
     assert CaseSet(Toy(), "x", [1, 2]).bounds == [1.0, 2.0]
     assert CaseSet(Toy(), "x", [1, 13]).bounds is None
+
+
+class Plain(Toy):
+    """Write nothing."""
+
+    name = "plain"
+    sweeps: ClassVar = {}
+
+
+def test_a_split_under_a_condition_has_a_name_and_cases_of_its_seeds():
+    name = swept("validation", "load", "90%")
+    assert name == "validation:load=90%"
+    cases = cases_of(Toy(), name)
+    assert cases.cases == [("load", "90%", seed) for seed in Split("validation").seeds(10)]
+    assert (cases.name, cases.split, cases.labels[0]) == (name, "validation", "validation:load=90% 0")
+
+
+def test_splits_are_as_far_apart_under_a_condition_as_without_one():
+    drawn = [cases_of(Toy(), swept(name, "load", "50%")).cases for name in ("train", "validation")]
+    drawn += [cases_of(Toy(), "test:load=50%", secret).cases for secret in ("one", "another")]
+    assert len({case for cases in drawn for case in cases}) == 48
+    with pytest.raises(EvolveError, match="secret"):
+        cases_of(Toy(), "test:load=50%")
+
+
+def test_an_unknown_condition_or_setting_names_the_nearest_and_all():
+    with pytest.raises(EvolveError, match="no cases 'validation:lod=90%'; did you mean 'validation:load=90%'"):
+        cases_of(Toy(), "validation:lod=90%")
+    with pytest.raises(EvolveError, match="there are: train:load=50%, train:load=90%, train:noise=none"):
+        cases_of(Toy(), "train:load")
+    with pytest.raises(EvolveError, match="there are: none"):
+        cases_of(Plain(), "train:load=50%")
+
+
+def test_what_a_condition_raises_is_the_problems_fault():
+    with pytest.raises(ProblemError, match=r"toy: `swept` failed: KeyError: 'none' \(test_cases.py"):
+        cases_of(Toy(), "validation:noise=none")
+
+
+def test_under_whatever_condition_validation_and_test_are_kept_from_searches():
+    for name in ("validation", "test", "validation:load=50%", "test:load=50%"):
+        with pytest.raises(EvolveError, match="kept from searches: only those of the train split"):
+            insist_on_searchable(Toy(), name)
+    for name in ("train", "train:load=50%", "real"):
+        insist_on_searchable(Toy(), name)

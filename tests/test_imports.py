@@ -16,6 +16,7 @@ LEVELS = (
     {"types", "objective", "split"},
     {"problem", "source", "normal", "statistics", "text", "database", "header", "models", "patience", "closure"},
     {"rows", "ledger", "begun"},
+    {"records"},
     {"proposers", "archives", "sandbox", "journal", "folder", "budget", "cases", "catalog", "decision"},
     {"search", "wave", "lane", "share", "timing", "judge", "executors"},
     {"turns"},

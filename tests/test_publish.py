@@ -748,7 +748,7 @@ def test_labels_of_no_common_shape_make_no_groups():
 def test_models_that_wrote_policies_leave_no_command(original):
     with RunFolder(original / "run").open(read_only=True) as journal:
         journal.header = replace(journal.header, proposers="llm 1 (anthropic/claude; 12000+16000 tokens)")
-        assert publishing._command(journal, SimpleNamespace()) is None
+        assert publishing._command(journal, catalog.load(str(original / "tiny.py"))) is None
 
 
 def test_a_folder_without_record_is_no_result(tmp_path):

@@ -1,9 +1,13 @@
 """Commands that look at a run: ``show``, ``log`` and ``diff``."""
 
 import argparse
+import shutil
 
 from evolve import commands
 from evolve.report import terminal
+
+_WIDTH = 120
+"""Columns of a page where the output is no terminal."""
 
 
 def show(options: argparse.Namespace) -> int:
@@ -23,19 +27,24 @@ def show(options: argparse.Namespace) -> int:
 def log(options: argparse.Namespace) -> int:
     from evolve.report import lineage, runs
 
+    every = options.all or bool(options.verdict)
     with runs.opened(options.run) as (_, journal):
-        entries = journal.log() if options.all else lineage.line_to_best(journal)
-        commands.show(options, entries, lambda: lineage.log_table(entries, journal.header.basis))
-        if not (options.all or options.json):
+        steps = lineage.log(journal, every=every, verdicts=options.verdict, last=options.last)
+        if steps or options.json:
+            commands.show(options, steps, lambda: lineage.log_table(steps, journal.header.basis))
+        else:
+            terminal.say(lineage.nothing(journal, options.verdict))
+        if steps and not (every or options.json):
             terminal.say(f"\nthe line to the best; `evolve log {options.run} --all` lists all {journal.turns()}")
     return 0
 
 
 def diff(options: argparse.Namespace) -> int:
-    from evolve.report import lineage, runs, tables
+    from evolve.report import diffs, runs, sides, tables
 
-    numbers = [number for number in (options.id, options.other) if number is not None]
     with runs.opened(options.run) as (_, journal):
-        text = lineage.diff(journal, numbers, colour=commands.colour() and not options.json)
-    print(tables.as_json({"diff": text}) if options.json else text)
+        old, new = sides.pair(journal, [name for name in (options.what, options.other) if name is not None])
+    width = options.width or (shutil.get_terminal_size((_WIDTH, 0)).columns if options.side_by_side else None)
+    found = diffs.difference(old, new, code=options.code, width=width, colour=commands.colour() and not options.json)
+    print(tables.as_json(found) if options.json else diffs.describe(found))
     return 0

@@ -10,7 +10,7 @@ The story, in the order of the files:
    counts and tells.  ``hard`` fails where it hurts.
 4. ``lookahead`` compares cases that have the same past and another future.
 5. ``splits`` compares the cases of all splits (by their ``fingerprint``), ``unseen`` plays those that no other
-   check plays, ``basics`` are words and time.
+   check plays, ``conditions`` those under load, skew or noise; ``basics`` are words and time.
 6. ``apart`` does all this in a process of its own, for a simulator that hangs inside C code.
 
 Everything here only reads what a problem says of itself, so every problem gets it for free.
@@ -22,6 +22,7 @@ from random import Random
 
 from evolve.cases import split_cases
 from evolve.conformance import basics, headroom, repeat
+from evolve.conformance.conditions import check_conditions
 from evolve.conformance.decisions import check_wrong_decisions
 from evolve.conformance.finding import Audit, Finding, Status, fix, look
 from evolve.conformance.hard import check_hard_cases
@@ -47,6 +48,7 @@ _CHECKS: dict[str, Callable[[Subject], list[Finding]]] = {
     "noise": repeat.check_noise,
     "splits": check_splits,
     "unseen cases": check_unseen,
+    "conditions": check_conditions,
     "feedback": basics.check_feedback,
     "time": basics.check_time,
     "docstring": basics.check_text,

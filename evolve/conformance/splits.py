@@ -23,7 +23,7 @@ SECRETS = "one secret of evolve check", "another secret of evolve check"
 def check_splits(subject: Subject) -> list[Finding]:
     """Draws every split, and the sealed one with two secrets, and compares their cases."""
     sets = {name: split_cases(subject.problem, name, secret_of(name)) for name in SPLITS}
-    marks = {name: _marks(cases) for name, cases in sets.items()}
+    marks = {name: fingerprints(cases) for name, cases in sets.items()}
     found = [*_sizes(sets), *_labels(sets), *_repeated(subject, marks), *_stretches_twice(sets)]
     if None in [mark for of_split in marks.values() for mark in of_split]:
         found.append(look("cases hold what cannot be compared, so equal ones may have gone unseen"))
@@ -42,7 +42,7 @@ def secret_of(name: str) -> str:
     return SECRETS[0] if name == "test" else ""
 
 
-def _marks(cases: CaseSet, most: int | None = None) -> Marks:
+def fingerprints(cases: CaseSet, most: int | None = None) -> Marks:
     """Returns the fingerprints of cases without their labels, which name the split."""
     labels = set(cases.labels)
 
@@ -75,7 +75,7 @@ def _labels(sets: dict[str, CaseSet]) -> Iterator[Finding]:
 def _repeated(subject: Subject, marks: dict[str, Marks]) -> Iterator[Finding]:
     for name, before in marks.items():
         again = split_cases(subject.problem, name, secret_of(name))
-        if len(again) != len(before) or _marks(again, FEWEST) != before[:FEWEST]:
+        if len(again) != len(before) or fingerprints(again, FEWEST) != before[:FEWEST]:
             yield fix(
                 f"the cases of {name} are others when they are drawn again",
                 "make cases from `split.seeds(n)` alone: no random numbers without a seed, no clock, no state",
@@ -85,15 +85,15 @@ def _repeated(subject: Subject, marks: dict[str, Marks]) -> Iterator[Finding]:
 def _equal(subject: Subject, sets: dict[str, CaseSet], marks: dict[str, Marks]) -> Iterator[Finding]:
     """Finds cases that are in two splits, or in the sealed one whatever its secret; held-out ones have none."""
     for one, other in combinations(SPLITS, 2):
-        yield from _shared(subject, f"{one} and {other} share", sets[one], marks[one], marks[other])
-    again = _marks(split_cases(subject.problem, "test", SECRETS[1]))
+        yield from in_common(subject, f"{one} and {other} share", sets[one], marks[one], marks[other])
+    again = fingerprints(split_cases(subject.problem, "test", SECRETS[1]))
     if not subject.problem.held_out:
-        yield from _shared(subject, "two secrets share", sets["test"], marks["test"], again)
+        yield from in_common(subject, "two secrets share", sets["test"], marks["test"], again)
     elif again != marks["test"]:
         yield fix("`held_out` is set, but test cases follow the secret", "leave `held_out` out: these cases are sealed")
 
 
-def _shared(subject: Subject, which: str, cases: CaseSet, one: Marks, other: Marks) -> Iterator[Finding]:
+def in_common(subject: Subject, which: str, cases: CaseSet, one: Marks, other: Marks) -> Iterator[Finding]:
     """Returns what to say of equal cases, if there are any; a few trivial ones may be equal by chance."""
     shared = set(one) & set(other) - {None}
     equal = [index for index, mark in enumerate(one) if mark in shared]

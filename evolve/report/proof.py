@@ -126,7 +126,7 @@ def _behind(result: Verification) -> list[str]:
     if best.evaluation.score is None:
         return []
     groups = [group for group in losses(best.name, result.found.evaluation, best.evaluation).groups if group.ratio < 1]
-    listed = ", ".join(f"{brief(group.word, 40)} ({group.ratio:.3f} on {group.cases})" for group in groups[:_GROUPS])
+    listed = ", ".join(f"{brief(group.word, 40)} ({group.ratio:.4f} on {group.cases})" for group in groups[:_GROUPS])
     return [f"behind {best.name} on the cases of {listed}"] if groups else []
 
 

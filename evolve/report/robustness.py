@@ -1,6 +1,6 @@
 """How a policy answers to load, skew and noise, as a table and in words."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from evolve.report import tables
 from evolve.robustness import Setting, Side, side
@@ -47,12 +47,12 @@ def words(settings: Sequence[Setting]) -> list[str]:
     """
     known = _intervals(settings)
     phrases = [
-        f"{verdict} under {_listed(_name(each.name) for each in settings if each.found.evaluation.verdict is verdict)}"
-        for verdict in dict.fromkeys(each.found.evaluation.verdict for each in settings)
+        f"{verdict} under {_places({each.name for each in settings if _verdict(each) is verdict}, settings)}"
+        for verdict in dict.fromkeys(map(_verdict, settings))
         if verdict is not Verdict.OK
     ]
     phrases += [phrase for rival, found in known.items() for phrase in _worse(rival, found)]
-    phrases += [phrase for rival, found in known.items() for phrase in _alike(rival, found)]
+    phrases += [phrase for rival, found in known.items() for phrase in _alike(rival, found, settings)]
     return phrases + [phrase for rival, found in known.items() for phrase in _ahead(rival, found, settings)]
 
 
@@ -85,8 +85,7 @@ def _intervals(settings: Sequence[Setting]) -> Intervals:
             found.setdefault(REFERENCE, {})[each.name] = each.found.interval
     for each in settings:
         for duel in each.duels:
-            if duel.baseline != REFERENCE:
-                found.setdefault(duel.baseline, {})[each.name] = duel.interval
+            found.setdefault(duel.baseline, {})[each.name] = duel.interval
     return found
 
 
@@ -97,20 +96,33 @@ def _worse(rival: str, found: Mapping[str, Interval]) -> list[str]:
     return [f"worse than {_called(rival)} under {_listed(where)}"] if where else []
 
 
-def _alike(rival: str, found: Mapping[str, Interval]) -> list[str]:
-    where = [_name(name) for name, interval in found.items() if side(interval) is Side.NOT_TOLD_APART]
-    return [f"not told apart from {_called(rival)} under {_listed(where)}"] if where else []
+def _alike(rival: str, found: Mapping[str, Interval], settings: Sequence[Setting]) -> list[str]:
+    where = {name for name, interval in found.items() if side(interval) is Side.NOT_TOLD_APART}
+    return [f"not told apart from {_called(rival)} under {_places(where, settings)}"] if where else []
 
 
 def _ahead(rival: str, found: Mapping[str, Interval], settings: Sequence[Setting]) -> list[str]:
     """Names the conditions under every setting of which the policy is ahead."""
-    behind = {each.condition for each in settings if not _is_ahead(found.get(each.name))}
-    where = [name for name in dict.fromkeys(each.condition for each in settings) if name not in behind]
-    return [f"ahead of {_called(rival)} under every setting of {_listed(map(_name, where))}"] if where else []
+    whole, _ = _grouped({name for name, interval in found.items() if side(interval) is Side.BETTER}, settings)
+    return [f"ahead of {_called(rival)} under every setting of {_listed(whole)}"] if whole else []
 
 
-def _is_ahead(interval: Interval | None) -> bool:
-    return interval is not None and side(interval) is Side.BETTER
+def _places(names: Collection[str], settings: Sequence[Setting]) -> str:
+    """Names settings, those of a whole condition together: "noise=none and every setting of load"."""
+    whole, others = _grouped(names, settings)
+    return _listed([*others, *([f"every setting of {_listed(whole)}"] if whole else [])])
+
+
+def _grouped(names: Collection[str], settings: Sequence[Setting]) -> tuple[list[str], list[str]]:
+    """Returns the conditions all of whose settings are named, and the names of other conditions' settings."""
+    broken = {each.condition for each in settings if each.name not in names}
+    whole = dict.fromkeys(each.condition for each in settings if each.condition not in broken)
+    others = [each.name for each in settings if each.name in names and each.condition in broken]
+    return [*map(_name, whole)], [*map(_name, others)]
+
+
+def _verdict(each: Setting) -> Verdict:
+    return each.found.evaluation.verdict
 
 
 def _called(rival: str) -> str:

@@ -131,9 +131,16 @@ def describe(run: Summary) -> str:
         *[f"sandbox   {text}" for text in sandbox(run)],
         *([f"stopped   {brief(run.fault, 300)}"] if run.fault else []),
     ]
-    if run.best is not None:
-        lines += [f"best      #{run.best} ({run.origin}): {_scores(run)}", *_next(run)]
+    if run.best is None:
+        return "\n".join([*lines, f"best      none yet: {_why_none(run)}"])
+    lines += [f"best      #{run.best} ({run.origin}): {_scores(run)}", *_next(run)]
     return "\n".join(lines)
+
+
+def _why_none(run: Summary) -> str:
+    if not run.evaluations:
+        return "nothing was judged"
+    return f"no candidate has a score; `evolve log {shlex.quote(run.run)} --all` lists what became of them"
 
 
 def _goal(header: Header) -> str:

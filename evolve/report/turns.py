@@ -7,6 +7,8 @@ from evolve.report import tables
 from evolve.text import brief, counted, inert
 from evolve.types import Candidate, EvolveError, Miss, Proposal
 
+_MORE_THAN_ANY = 1 << 63  # turns, in SQLite
+
 
 def candidate(journal: Journal, number: int) -> Candidate:
     """Returns one candidate.
@@ -26,9 +28,12 @@ def turn(journal: Journal, number: int) -> Candidate | Miss:
     Raises:
         EvolveError: the run has none of that number.
     """
-    made, found = journal.made(number), journal.candidate(number)
+    may_be = 0 <= number < _MORE_THAN_ANY
+    made, found = (journal.made(number), journal.candidate(number)) if may_be else (None, None)
     if isinstance(made, Miss):
         return made
+    if found is None and made is not None:
+        raise EvolveError(f"candidate {number} is not judged yet; ask again when it is")
     if found is None:
         count = journal.turns()
         known = f"it has 0 to {count - 1}" if count else "it has none yet"

@@ -13,7 +13,7 @@ from evolve.conformance import Status, audit
 from evolve.problem import Unready
 from evolve.report import check
 
-LONG = ("dispatch", "eplb", "txn_online")
+LONG = ("dispatch", "eplb", "txn", "txn_online")
 """Half a minute or more each: `make soak` audits them, and `evolve check` whoever changes them."""
 
 

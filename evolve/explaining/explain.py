@@ -1,0 +1,242 @@
+"""Explains a policy: takes its difference from a baseline apart, and judges the parts."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from evolve import normal
+from evolve.cases import cases_of
+from evolve.executors import Executor, Task
+from evolve.explaining.base import Base
+from evolve.explaining.by_case import by_case
+from evolve.explaining.explanation import Explanation, Size, Three
+from evolve.explaining.hunks import Hunk, applied, hunks, lines
+from evolve.explaining.measure import Measure
+from evolve.explaining.minimise import minimised
+from evolve.explaining.trials import Fate, Trials
+from evolve.explaining.trim import Idle, constants, trimmed
+from evolve.explaining.worth import Worth, code, worths
+from evolve.problem import Problem
+from evolve.robustness import sweep
+from evolve.source import SourceError
+from evolve.text import brief
+from evolve.types import Evaluation, EvolveError
+
+TOLERANCE, EVALUATIONS = 0.05, 300
+CHECK = "train"
+"""The split that the smallest difference is judged on besides, for it was found without it."""
+
+CONDITIONS = "validation"
+"""The split whose cases are tried under every condition."""
+
+_TRIM, _CONSTANTS, _MINIMISE = 0.4, 0.3, 0.85
+"""Shares of the variants left that a step may have judged; the last one may have all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is to be explained: a candidate against a base, on a split or case set, with at most so many variants.
+
+    ``searched``: the search saw these cases.
+    """
+
+    number: int
+    source: str
+    base: Base
+    cases: str
+    searched: bool = False
+    tolerance: float = TOLERANCE
+    evaluations: int = EVALUATIONS
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """Evaluations with a child for each case: of sources on the cases, of the base and the policy on the check too."""
+
+    cases: Mapping[str, Evaluation]
+    check: Mapping[str, Evaluation]
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What became of a policy that was taken apart."""
+
+    hunks: Sequence[Hunk]
+    comments: Sequence[Hunk]
+    worths: Sequence[Worth]
+    dead: Sequence[Idle]
+    constants: Sequence[Idle]
+    smallest: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Smallest:
+    """The smallest difference as a policy, with what came of it on the cases and on the check."""
+
+    source: str
+    cases: Evaluation
+    check: Evaluation
+    note: str = ""
+
+
+def explain(
+    problem: Problem, executor: Executor, question: Question, tell: Callable[[str], None] = lambda _: None
+) -> Explanation:
+    """Returns what each part of a policy contributes, and the smallest difference that keeps its gain.
+
+    ``tell`` hears how far it has come.
+
+    Raises:
+        EvolveError: the policy is the same code as the base, does not parse, or has no score on the cases.
+    """
+    _insist_on_difference(question)
+    cases = cases_of(problem, question.cases)
+    tell("judging the policy and the baselines")
+    baselines = {baseline.name: baseline.source for baseline in problem.baselines()}
+    judged = _judged(executor, question, list(baselines.values()))
+    policy, base = judged.cases[question.source], judged.cases[question.base.source]
+    measure = Measure(problem, cases, base, policy, question.tolerance)
+    trials = Trials(
+        executor,
+        question.cases,
+        question.evaluations,
+        lambda spent: tell(f"{spent} variants judged of at most {question.evaluations}"),
+    )
+    trials.know(question.base.source, base)
+    trials.know(question.source, policy)
+    parts = _taken_apart(trials, measure, question)
+    tell("judging the smallest difference again, and every condition")
+    small = _confirmed(executor, question, measure, judged, parts.smallest)
+    rivals = _rivals(baselines, judged)
+    conditions = sweep(problem, executor, question.source, rivals, CONDITIONS)
+    sizes = _size(question.base.source, question.source), _size(question.base.source, small.source)
+    scores = {question.cases: _three(question, judged.cases, small.cases)}
+    return Explanation(
+        problem=problem.name,
+        number=question.number,
+        base=question.base.name,
+        cases=question.cases,
+        number_of_cases=len(cases),
+        searched=question.searched,
+        noisy=measure.noisy,
+        unsafe=any(found.unsafe for found in judged.cases.values()),
+        tolerance=question.tolerance,
+        gain=measure.gain,
+        gain_kept=measure.kept(small.cases),
+        scores={**scores, CHECK: _three(question, judged.check, small.check)},
+        whole=sizes[0],
+        smallest=sizes[1],
+        comments=Size(sum(len(hunk.old) for hunk in parts.comments), sum(len(hunk.new) for hunk in parts.comments)),
+        hunks=tuple(parts.worths),
+        dead=tuple(parts.dead),
+        constants=tuple(parts.constants),
+        evaluations=trials.spent,
+        most=question.evaluations,
+        exhausted=trials.exhausted,
+        note=small.note,
+        by_case=by_case(
+            problem,
+            cases,
+            policy,
+            small.cases,
+            {name: judged.cases[source] for name, source in baselines.items()},
+            list(rivals),
+        ),
+        conditions=tuple(conditions),
+        policy_sha256=sha256(question.source),
+        minimised_sha256=sha256(small.source),
+        base_source=question.base.source,
+        policy=question.source,
+        minimised=small.source,
+    )
+
+
+def sha256(source: str) -> str:
+    """Returns the hash that a policy's text is known by."""
+    return hashlib.sha256(source.encode()).hexdigest()
+
+
+def _insist_on_difference(question: Question) -> None:
+    try:
+        same = normal.key(question.source) == normal.key(question.base.source)
+    except SourceError as error:
+        raise EvolveError(f"#{question.number} cannot be taken apart: {error}") from None
+    if same:
+        raise EvolveError(
+            f"#{question.number} is the same code as {brief(question.base.name, 60)}: there is nothing to explain; "
+            "give another ID, or another baseline with --against"
+        )
+
+
+def _judged(executor: Executor, question: Question, baselines: Sequence[str]) -> _Judged:
+    both = question.base.source, question.source
+    asked = {source: _asked(executor, source, question.cases) for source in dict.fromkeys((*both, *baselines))}
+    check = asked if question.cases == CHECK else {source: _asked(executor, source, CHECK) for source in both}
+    cases = {source: future.result() for source, future in asked.items()}
+    policy = cases[question.source]
+    if policy.score is None:
+        raise EvolveError(
+            f"#{question.number} is {policy.verdict} on the {brief(question.cases, 40)} cases "
+            f"({brief(policy.feedback, 300)}): without a score there is nothing to explain; give another ID"
+        )
+    return _Judged(cases, {source: future.result() for source, future in check.items()})
+
+
+def _asked(executor: Executor, source: str, cases: str) -> Future[Evaluation]:
+    return executor.submit(Task(source, 0.0, cases))
+
+
+def _taken_apart(trials: Trials, measure: Measure, question: Question) -> _Parts:
+    base, policy = lines(question.base.source), lines(question.source)
+    found = hunks(base, policy)
+    coded = code(trials, base, found)
+    worth = worths(trials, measure, base, found, coded)
+
+    def same(variant: Evaluation) -> bool:
+        return measure.same(variant, measure.policy)
+
+    bare = trimmed(trials, base, applied(base, found), same, trials.until(_TRIM))
+    idle = constants(trials, base, bare, same, trials.until(_CONSTANTS))
+    small = minimised(trials, base, bare.source, measure.enough, trials.until(_MINIMISE))
+    comments = [hunk for hunk in found if hunk not in coded]
+    return _Parts(found, comments, worth, bare.dead, idle, _bare(trials, measure, base, small))
+
+
+def _bare(trials: Trials, measure: Measure, base: Sequence[str], small: str) -> str:
+    """Returns the smallest policy without what does nothing in it any more."""
+    (reached,) = trials.judge([small])
+    if isinstance(reached, Fate):
+        return small
+    return trimmed(trials, base, small, lambda variant: measure.same(variant, reached), trials.until(1.0)).source
+
+
+def _confirmed(executor: Executor, question: Question, measure: Measure, judged: _Judged, small: str) -> _Smallest:
+    """Judges the smallest policy again; where it does not stand, all of the policy takes its place."""
+    futures = _asked(executor, small, question.cases), _asked(executor, small, CHECK)
+    cases, check = (future.result() for future in futures)
+    note = ""
+    for name, again in ((question.cases, cases), (CHECK, check)):
+        if again.score is None:
+            note = f"it is {again.verdict} on the {brief(name, 40)} cases ({brief(again.feedback, 200)})"
+    if not note and measure.enough(cases):
+        return _Smallest(small, cases, check)
+    if not note and measure.noisy:
+        return _Smallest(small, cases, check, "judged again, it keeps less than that: what is measured is noisy")
+    said = f"a smaller difference was found, but {note or 'judged again it does not keep the gain'}; all of it is kept"
+    return _Smallest(question.source, judged.cases[question.source], judged.check[question.source], said)
+
+
+def _rivals(baselines: Mapping[str, str], judged: _Judged) -> dict[str, str]:
+    """Returns the reference and the best baseline, by name."""
+    best = max(baselines, key=lambda name: judged.cases[baselines[name]].rank)
+    return {name: baselines[name] for name in dict.fromkeys(("reference", best))}
+
+
+def _three(question: Question, judged: Mapping[str, Evaluation], small: Evaluation) -> Three:
+    return Three(judged[question.base.source].score, judged[question.source].score, small.score)
+
+
+def _size(base: str, policy: str) -> Size:
+    found = hunks(lines(base), lines(policy), len(policy))
+    return Size(sum(len(hunk.old) for hunk in found), sum(len(hunk.new) for hunk in found))

@@ -1,0 +1,631 @@
+"""A policy goes into a repository of the user: what its commit says, and that nothing else there is touched."""
+
+import hashlib
+import json
+import os
+import re
+import secrets
+import shlex
+import sqlite3
+import subprocess
+from contextlib import closing
+from pathlib import Path
+from shutil import copytree, rmtree
+
+import pytest
+import tiny
+
+from evolve import branch
+from evolve.branch import insist_on_readable
+from evolve.cli import main
+from evolve.export import export
+from evolve.folder import RunFolder
+from evolve.text import visible
+from evolve.types import EvolveError
+
+SECRET = "1" * 32
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    """A folder with a problem and a run of it that was verified."""
+    home = tmp_path_factory.mktemp("original")
+    tiny.write(home, changes=[("seeds(6)", "seeds(40)")])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(secrets, "token_hex", lambda size: SECRET)
+        patch.chdir(home)
+        assert main(["run", "tiny.py", "--evaluations", "40", "--out", "run", "--workers", "1"]) == 0
+        assert main(["verify", "run", "--workers", "1"]) == 0
+    return home
+
+
+@pytest.fixture
+def home(original, tmp_path, monkeypatch):
+    """A copy of that folder, in which commands are given; no configuration of whoever runs the tests counts."""
+    copytree(original, tmp_path / "home")
+    monkeypatch.chdir(tmp_path / "home")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    config = tmp_path / "gitconfig"
+    config.write_text("[user]\nname = Some User\nemail = user@example.org\n[init]\ndefaultBranch = main\n")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
+    return tmp_path / "home"
+
+
+def git(folder, *words, **more):
+    done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, check=True, **more)
+    return done.stdout.decode().removesuffix("\n")
+
+
+def repository(path, files=("README.md", "src/main.py")):
+    """Makes a repository with a commit of these files."""
+    path.mkdir()
+    git(path, "init", "--quiet", "--template=")
+    for name in files:
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_text(f"this is {name}\n")
+    git(path, "add", ".")
+    git(path, "commit", "--quiet", "--allow-empty", "--message", "first")
+    return path
+
+
+@pytest.fixture
+def repo(home):
+    return repository(home / "repo")
+
+
+@pytest.fixture
+def evolve(home, capsys):
+    """Runs a command and returns its exit status and what it printed."""
+    capsys.readouterr()
+
+    def evolve(*arguments):
+        status = main([str(argument) for argument in arguments])
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
+
+    return evolve
+
+
+@pytest.fixture
+def made(evolve):
+    """Exports, which must go well, and returns what came of it."""
+
+    def made(*arguments):
+        status, out, err = evolve("export", "run", *arguments, "--json")
+        assert status == 0, err
+        return json.loads(out)
+
+    return made
+
+
+@pytest.fixture
+def refused(evolve):
+    """Exports, which must not go well, and returns the one line that says why."""
+
+    def refused(*arguments):
+        status, out, err = evolve("export", "run", *arguments)
+        assert (status, out) == (1, "")
+        assert err.count("\n") == 1
+        return err
+
+    return refused
+
+
+def state(repo):
+    """Returns all of a repository that an export must leave alone, and removes no branch but those that it makes."""
+    refs = [line for line in git(repo, "for-each-ref").splitlines() if "refs/heads/evolve/" not in line]
+    folder = Path(git(repo, "rev-parse", "--absolute-git-dir"))
+    meta = {
+        path.relative_to(folder): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and "objects" not in path.parts and "evolve" not in path.parts
+    }
+    work = {path: path.read_bytes() for path in repo.rglob("*") if path.is_file() and ".git" not in path.parts}
+    return refs, meta, work, git(repo, "status", "--porcelain", env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"})
+
+
+def said(repo, commit):
+    return git(repo, "show", "-s", "--format=%B", commit)
+
+
+def policy():
+    with RunFolder(Path("run")).open() as journal:
+        best = json.loads(Path("run/verification.json").read_text())["number"]
+        return best, journal.proposal(best).source
+
+
+def change(**values):
+    """Changes what the verification says."""
+    path = Path("run/verification.json")
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+
+# The branch
+
+
+def test_the_branch_is_the_head_and_one_file_which_is_the_policy(repo, made):
+    number, source = policy()
+    exported = made("--to", repo)
+    assert (exported["branch"], exported["path"]) == (f"evolve/tiny-{number}", "policies/tiny.py")
+    assert git(repo, "rev-parse", exported["branch"]) == exported["commit"]
+    assert git(repo, "rev-parse", f"{exported['branch']}^@") == git(repo, "rev-parse", "main")
+    assert git(repo, "diff", "--name-status", "main", exported["branch"]) == "A\tpolicies/tiny.py"
+    assert git(repo, "show", f"{exported['branch']}:policies/tiny.py") == source.removesuffix("\n")
+    git(repo, "fsck", "--strict")
+
+
+def test_a_dirty_tree_and_every_other_branch_stay_as_they_are(repo, made):
+    git(repo, "branch", "other")
+    git(repo, "tag", "v1")
+    (repo / "README.md").write_text("changed and staged\n")
+    git(repo, "add", "README.md")
+    (repo / "README.md").write_text("changed again\n")
+    (repo / "src" / "main.py").unlink()
+    (repo / "policies").mkdir()
+    (repo / "policies" / "tiny.py").write_text("mine, and not committed\n")
+    before = state(repo)
+    made("--to", repo)
+    assert state(repo) == before
+    assert before[3].count("\n") == 2
+
+
+def test_a_merge_under_way_stays_under_way(repo, made):
+    git(repo, "checkout", "--quiet", "-b", "other")
+    for name in ("other", "main"):
+        git(repo, "checkout", "--quiet", name)
+        (repo / "README.md").write_text(f"{name}\n")
+        git(repo, "commit", "--quiet", "--all", "--message", name)
+    assert subprocess.run(["git", "merge", "other"], cwd=repo, capture_output=True).returncode == 1
+    before = state(repo)
+    made("--to", repo)
+    assert state(repo) == before
+    assert "UU README.md" in before[3]
+
+
+def test_what_the_command_prints_as_next_works(repo, evolve):
+    status, out, _ = evolve("export", "run", "--to", repo)
+    assert status == 0
+    commands = [shlex.split(line[10:]) for line in out.splitlines() if line[10:].startswith("git -C ")]
+    assert [command[3] for command in commands] == ["show", "merge"]
+    for command in commands:
+        subprocess.run(command, capture_output=True, check=True)
+    assert (repo / "policies" / "tiny.py").read_text() == policy()[1]
+
+
+def test_a_file_that_is_there_gets_a_new_version_and_stays_runnable(home, made):
+    repo = repository(home / "repo", ["policies/tiny.py"])
+    (repo / "policies" / "tiny.py").chmod(0o755)
+    git(repo, "commit", "--quiet", "--all", "--message", "runnable")
+    exported = made("--to", repo)
+    assert git(repo, "diff", "--name-status", "main", exported["branch"]) == "M\tpolicies/tiny.py"
+    assert git(repo, "ls-tree", exported["branch"], "policies/tiny.py").startswith("100755")
+
+
+def test_a_branch_of_that_name_is_never_replaced(repo, made, refused):
+    exported = made("--to", repo)
+    assert "has a branch" in (error := refused("--to", repo))
+    assert "--branch" in error
+    assert git(repo, "rev-parse", exported["branch"]) == exported["commit"]
+    assert made("--to", repo, "--branch", "another")["branch"] == "another"
+
+
+def test_a_branch_that_comes_to_be_meanwhile_is_not_replaced(repo):
+    at = branch.place(repo, "a.py", "new")
+    git(repo, "branch", "new")
+    with pytest.raises(EvolveError, match="cannot make the branch new"):
+        branch.commit(at, "x = 1\n", "message\n")
+    assert git(repo, "rev-parse", "new") == git(repo, "rev-parse", "main")
+
+
+def test_a_branch_below_another_is_refused(repo, refused):
+    git(repo, "branch", "evolve")
+    assert "has a branch evolve, and git keeps none below it" in refused("--to", repo)
+
+
+@pytest.mark.parametrize(
+    "name", ["-d", "--help", "a..b", "@{-1}", "a b", "x.lock", "", "HEAD", "refs/heads/x", "a\nb", "/", "\x1b[2J"]
+)
+def test_a_branch_of_an_impossible_name_is_refused(repo, refused, name):
+    before = git(repo, "for-each-ref")
+    assert "git takes no branch of the name" in refused("--to", repo, f"--branch={name}")
+    assert git(repo, "for-each-ref") == before
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/etc/passwd", "../x.py", "a/../../x.py", ".git/hooks/post-checkout", "a/.GIT/x"),
+        *("", ".", "a//b", "a/", "a\nb", "\x1b[2J", "a\\b"),
+    ],
+)
+def test_a_path_outside_of_the_tree_is_refused(repo, refused, path):
+    assert "--path" in refused("--to", repo, f"--path={path}")
+    assert git(repo, "branch", "--list", "evolve/*") == ""
+
+
+def test_a_path_that_git_itself_refuses_is_refused(repo, refused):
+    assert "cannot make the branch" in refused("--to", repo, "--path", "git~1/x.py")
+
+
+@pytest.mark.parametrize(
+    ("path", "what"),
+    [("src", "a folder"), ("README.md/x.py", "a file"), ("link", "a symbolic link"), ("link/x.py", "a symbolic link")],
+)
+def test_a_path_that_is_something_else_is_refused(repo, refused, path, what):
+    (repo / "link").symlink_to("src")
+    git(repo, "add", "link")
+    git(repo, "commit", "--quiet", "--message", "link")
+    assert f"is {what} in" in (error := refused("--to", repo, "--path", path))
+    assert "--path" in error
+
+
+def test_a_path_in_a_submodule_is_refused(repo, refused):
+    head = git(repo, "rev-parse", "HEAD")
+    git(repo, "update-index", "--add", "--cacheinfo", f"160000,{head},module")
+    git(repo, "commit", "--quiet", "--message", "module")
+    assert "module is a submodule" in refused("--to", repo, "--path", "module/x.py")
+
+
+@pytest.mark.parametrize("path", ["*/ü x.py", ":(glob)*.py", "-x.py"])
+def test_a_path_with_odd_but_honest_letters_is_taken_to_the_letter(repo, made, path):
+    exported = made("--to", repo, f"--path={path}")
+    assert git(repo, "-c", "core.quotePath=off", "diff", "--name-only", "main", exported["branch"]) == path
+
+
+# Kinds of repositories
+
+
+def test_a_bare_repository_gets_a_branch(repo, evolve):
+    git(repo.parent, "clone", "--quiet", "--bare", str(repo), "a bare.git")
+    bare = repo.parent / "a bare.git"
+    status, out, _ = evolve("export", "run", "--to", bare)
+    assert status == 0
+    assert "git clone --branch evolve/tiny-" in out
+    assert "merge" not in out
+    assert "policies/tiny.py" in git(bare, "ls-tree", "-r", "--name-only", f"evolve/tiny-{policy()[0]}")
+
+
+def test_a_repository_without_commits_gets_its_first_one(home, evolve):
+    (home / "empty").mkdir()
+    git(home / "empty", "init", "--quiet")
+    status, out, _ = evolve("export", "run", "--to", "empty")
+    assert status == 0
+    assert "the repository has no commit yet" in out
+    branch = f"evolve/tiny-{policy()[0]}"
+    assert git("empty", "rev-list", "--count", branch) == "1"
+    assert git("empty", "ls-tree", "-r", "--name-only", branch) == "policies/tiny.py"
+    assert git("empty", "symbolic-ref", "HEAD") == "refs/heads/main"
+    assert not (home / "empty" / ".git" / "index").exists()
+
+
+def test_from_a_detached_head_the_branch_starts_there(repo, evolve):
+    git(repo, "commit", "--quiet", "--allow-empty", "--message", "second")
+    git(repo, "checkout", "--quiet", "--detach", "main~1")
+    before = state(repo)
+    status, out, _ = evolve("export", "run", "--to", repo)
+    assert status == 0
+    assert "HEAD is detached" in out
+    assert git(repo, "rev-parse", f"evolve/tiny-{policy()[0]}^") == git(repo, "rev-parse", "main~1")
+    assert state(repo) == before
+
+
+def test_a_shallow_repository_gets_a_branch(repo, evolve):
+    git(repo, "commit", "--quiet", "--allow-empty", "--message", "second")
+    git(repo.parent, "clone", "--quiet", "--depth=1", repo.as_uri(), "shallow")
+    status, out, _ = evolve("export", "run", "--to", "shallow")
+    assert status == 0
+    assert "the repository is shallow" in out
+
+
+def test_a_folder_in_a_repository_stands_for_it_and_a_worktree_for_its_own_head(repo, made):
+    assert made("--to", repo / "src")["repository"] == str(repo)
+    git(repo, "worktree", "add", "--quiet", "-b", "work", "../work")
+    git(repo.parent / "work", "commit", "--quiet", "--allow-empty", "--message", "in the worktree")
+    exported = made("--to", repo.parent / "work", "--branch", "from-work")
+    assert exported["parent"] == git(repo, "rev-parse", "work")
+
+
+def test_a_path_with_spaces_is_quoted_where_it_is_printed(home, evolve):
+    repository(home / "my repo")
+    _, out, _ = evolve("export", "run", "--to", "my repo")
+    assert f"git -C '{home}/my repo' show" in out
+
+
+@pytest.mark.parametrize(
+    ("to", "said"),
+    [("nowhere", "is not there"), ("tiny.py", "is a file"), ("plain", "is no git repository"), ("broken", "git")],
+)
+def test_what_is_no_repository_is_named(home, refused, to, said):
+    (home / "plain").mkdir()
+    (home / "broken").mkdir()
+    (home / "broken" / ".git").write_text("gitdir: /nowhere/at/all\n")
+    error = refused("--to", to)
+    assert said in error
+    assert to in error
+
+
+def test_a_repository_of_another_owner_is_left_to_the_user(repo, refused, monkeypatch):
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    error = refused("--to", repo)
+    assert "belongs to another user" in error
+    assert "safe.directory" in error
+
+
+def test_a_repository_that_cannot_be_written_is_named(repo, refused):
+    source = policy()[1].encode()
+    blob = hashlib.sha1(b"blob %d\0" % len(source) + source).hexdigest()
+    (repo / ".git" / "objects" / blob[:2]).write_text("no folder")  # for root, no mode is in the way
+    before = state(repo)
+    assert f"cannot make the branch evolve/tiny-{policy()[0]} in {repo}" in refused("--to", repo)
+    assert state(repo) == before
+
+
+def test_a_repository_that_came_with_the_run_is_refused(home, refused):
+    repository(home / "run" / "lineage")
+    assert "lies in the run's own folder" in refused("--to", home / "run" / "lineage")
+
+
+def test_what_a_caller_has_told_git_of_another_repository_does_not_count(repo, home, made, monkeypatch):
+    other = repository(home / "other")
+    before = state(other)
+    with monkeypatch.context() as patch:
+        patch.setenv("GIT_DIR", str(other / ".git"))
+        patch.setenv("GIT_WORK_TREE", str(other))
+        patch.setenv("GIT_INDEX_FILE", str(other / ".git" / "index"))
+        exported = made("--to", repo)
+    assert state(other) == before
+    assert git(repo, "rev-parse", exported["branch"]) == exported["commit"]
+
+
+def test_an_index_in_parts_is_not_touched(repo, made):
+    git(repo, "config", "core.splitIndex", "true")
+    git(repo, "update-index", "--split-index")
+    before = state(repo)
+    made("--to", repo)
+    assert state(repo) == before
+
+
+# Who commits
+
+
+def test_the_user_is_the_author(repo, made):
+    exported = made("--to", repo)
+    by = git(repo, "show", "-s", "--format=%an <%ae>, %cn", exported["commit"])
+    assert by == "Some User <user@example.org>, Some User"
+    assert exported["named"]
+
+
+def test_without_a_name_evolve_is_the_author_and_that_is_said(repo, evolve, monkeypatch):
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    status, out, _ = evolve("export", "run", "--to", repo)
+    assert status == 0
+    assert "git knows no name of yours here: the commit is by evolve <evolve@localhost>" in out
+
+
+def test_hooks_of_the_repository_may_refuse(repo, refused):
+    (repo / ".git" / "hooks").mkdir()
+    hook = repo / ".git" / "hooks" / "reference-transaction"
+    hook.write_text("#!/bin/sh\n[ $1 != prepared ]\n")
+    hook.chmod(0o755)
+    assert "cannot make the branch" in refused("--to", repo)
+    assert git(repo, "branch", "--list", "evolve/*") == ""
+
+
+# What the message says
+
+
+def test_the_message_lets_a_stranger_repeat_the_measurement(repo, made, evolve, home):
+    exported = made("--to", repo)
+    text = said(repo, exported["commit"])
+    git(repo, "merge", "--quiet", exported["branch"])
+    (repo / "tiny.py").write_bytes((home / "tiny.py").read_bytes())
+    os.chdir(repo)
+    command = next(line.strip() for line in text.splitlines() if "--revealed" in line)
+    status, out, _ = evolve(*shlex.split(command)[1:], "--workers", 1, "--json")
+    assert status == 0
+    proof = json.loads((home / "run" / "verification.json").read_text())
+    assert json.loads(out)[0]["evaluation"]["score"] == proof["standings"][-1]["evaluation"]["score"]
+    assert hashlib.sha256((repo / "policies" / "tiny.py").read_bytes()).hexdigest() in text
+    assert hashlib.sha256(SECRET.encode()).hexdigest() in text
+
+
+def test_the_command_in_the_message_finds_the_policy_again(repo, made, evolve):
+    text = said(repo, made("--to", repo)["commit"])
+    command = next(line.strip() for line in text.splitlines() if line.strip().startswith("evolve run"))
+    assert evolve(*shlex.split(command)[1:], "--workers", 1, "--out", "again")[0] == 0
+    with RunFolder(Path("again")).open() as journal:
+        assert journal.proposal(policy()[0]).source == policy()[1]
+
+
+def test_the_message_has_the_scores_on_sealed_cases_and_every_duel(repo, made):
+    text = said(repo, made("--to", repo)["commit"])
+    proof = json.loads(Path("run/verification.json").read_text())
+    assert text.startswith("tiny: policy found by evolve, ")
+    assert proof["conclusion"] in " ".join(text.split())
+    assert f"{proof['standings'][-1]['evaluation']['score']:.4f}" in text
+    assert re.search(r"\nreference +\d+\.\d{4} +\[.*\] +\d+ +\d+ +\d+\n", text)
+    assert "It grew from the baseline reference" in " ".join(text.split())
+    assert "40 evaluations in" in text
+    assert "behind these walls: environment" in text
+    assert max(map(len, text.splitlines())) <= 110
+
+
+def test_a_policy_that_beats_every_baseline_says_by_how_much(repo, made):
+    duel = {"baseline": "reference", "interval": {"mean": 1.25, "low": 1.2, "high": 1.3, "stretches": 40}}
+    change(proved=True, duels=[{**duel, "better": 40, "equal": 0, "worse": 0}])
+    subject = said(repo, made("--to", repo)["commit"]).splitlines()[0]
+    assert subject == "tiny: policy found by evolve, 25.00% better than reference on sealed cases"
+
+
+@pytest.mark.parametrize(
+    ("values", "subject"),
+    [
+        ({"duels": []}, "not shown to beat reference on sealed cases"),
+        ({"unsafe": True}, "judged where the sandbox does not stand"),
+        ({"baseline": "reference"}, "no other than the baseline reference"),
+    ],
+)
+def test_a_policy_that_proves_nothing_says_so(repo, made, values, subject):
+    change(**values)
+    assert said(repo, made("--to", repo)["commit"]).splitlines()[0] == f"tiny: policy found by evolve, {subject}"
+
+
+def test_what_is_ahead_but_not_proved_is_no_proof(repo, made):
+    duel = {"baseline": "reference", "interval": {"mean": 1.25, "low": 1.2, "high": 1.3, "stretches": 40}}
+    change(proved=False, duels=[{**duel, "better": 40, "equal": 0, "worse": 0}])
+    assert said(repo, made("--to", repo)["commit"]).splitlines()[0].endswith("on sealed cases, which is no proof")
+
+
+@pytest.mark.parametrize("values", [{"policy": "x = 1\n"}, {"secret": "2" * 32}, {"secret_hash": "x"}, {"number": 1}])
+def test_a_verification_of_something_else_is_no_evidence(repo, made, values):
+    change(**values)
+    text = said(repo, made("--to", repo)["commit"])
+    assert text.splitlines()[0] == "tiny: policy found by evolve, not judged on sealed cases"
+    assert "on train, score" in " ".join(text.split())
+    assert "--revealed" not in text
+
+
+def test_a_candidate_that_was_not_verified_is_not_judged_on_sealed_cases(repo, made):
+    number = next(n for n in range(1, 40) if n != policy()[0])
+    exported = made(number, "--to", repo)
+    assert exported["branch"] == f"evolve/tiny-{number}"
+    assert "on sealed cases" in said(repo, exported["commit"]).splitlines()[0]
+    assert "evolve score tiny.py policies/tiny.py\n" in said(repo, exported["commit"])
+
+
+def test_a_run_without_verification_is_exported_with_what_is_known(repo, made):
+    Path("run/verification.json").unlink()
+    assert "not judged on sealed cases" in said(repo, made("--to", repo)["commit"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{", "[" * 100_000, '{"number": NaN}', '{"number": 1e999}', "\ud800", '{"number": "one"}', "null"],
+)
+def test_a_verification_that_is_none_is_refused_in_a_line(repo, refused, text):
+    Path("run/verification.json").write_bytes(text.encode("utf-8", "surrogatepass"))
+    assert "verification.json" in refused("--to", repo)
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+def test_a_verification_that_is_no_plain_file_is_not_opened(repo, refused, kind):
+    path = Path("run/verification.json")
+    path.rename("elsewhere.json")
+    if kind == "link":
+        path.symlink_to(Path("elsewhere.json").absolute())
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.mkdir()
+    assert "verification.json" in refused("--to", repo)
+
+
+def test_hostile_text_in_a_verification_is_inert(repo, made):
+    proof = json.loads(Path("run/verification.json").read_text())
+    hostile = "\x1b]0;owned\x07\x1b[2J\u202e\n\nSigned-off-by: nobody\n" + "A" * 1_000_000
+    proof["standings"][0]["name"] = hostile
+    change(conclusion=hostile, words=[hostile] * 10, standings=proof["standings"], objective=hostile)
+    text = said(repo, made("--to", repo)["commit"])
+    assert all(line.isprintable() for line in text.split("\n"))
+    assert "\nSigned-off-by" not in text
+    assert len(text) < 20_000
+
+
+# What can be reviewed
+
+
+@pytest.mark.parametrize("hidden", ["\x1b", "\u202e", "\u200b", "\x00", "\x0c", "\u2028", "\ufeff", "\r"])
+def test_a_policy_with_characters_that_are_not_shown_is_refused(hidden):
+    with pytest.raises(EvolveError, match=f"line 2 of the policy holds the character U\\+{ord(hidden):04X}"):
+        insist_on_readable(f"x = 1\ny = '{hidden}'\n")
+
+
+def test_nothing_of_such_a_policy_comes_into_the_repository(repo):
+    at, before = branch.place(repo, "a.py", "new"), sorted((repo / ".git").rglob("*"))
+    with pytest.raises(EvolveError, match="a reviewer would not see"):
+        branch.commit(at, "x = '\u202e'\n", "message\n")
+    assert sorted((repo / ".git").rglob("*")) == before
+
+
+def test_tabs_line_ends_and_other_alphabets_are_shown():
+    insist_on_readable("def f():\r\n\treturn 'äλ中'\n")
+
+
+# The smallest diff
+
+
+def explain(text, **values):
+    """Writes what `evolve explain` would."""
+    number, source = policy()
+    explanation = {
+        "number": number,
+        "base": "reference",
+        "policy_sha256": hashlib.sha256(source.encode()).hexdigest(),
+        "minimised_sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "tolerance": 0.05,
+        "gain_kept": 0.982,
+        "scores": {"validation": {"base": 1.0, "policy": 1.3, "minimised": 1.29}},
+        "more": [1],
+        **values,
+    }
+    Path("run/minimised.py").write_text(text)
+    Path("run/explanation.json").write_text(json.dumps(explanation))
+
+
+def test_the_smallest_diff_is_exported_with_what_it_keeps_and_the_evidence_of_the_whole(repo, made):
+    number, source = policy()
+    explain(source + "# smaller\n")
+    exported = made("--to", repo, "--minimised")
+    assert exported["branch"] == f"evolve/tiny-{number}-minimised"
+    assert git(repo, "show", f"{exported['branch']}:policies/tiny.py") == source + "# smaller"
+    text = " ".join(said(repo, exported["commit"]).split())
+    assert text.startswith(f"tiny: smallest diff of #{number} found by evolve; the whole: ")
+    assert f"To find #{number} again:" in text
+    assert "within a tolerance of 5.0%, namely 98.2% of it" in text
+    assert "Scores on validation: this one 1.2900, the whole policy 1.3000, reference 1.0000." in text
+    assert "What follows is of the whole policy, not of this one." in text
+
+
+def test_the_smallest_diff_has_a_line_of_its_own_where_it_was_judged_on_sealed_cases(repo, made):
+    text = policy()[1] + "# smaller\n"
+    explain(text)
+    standing = json.loads(Path("run/verification.json").read_text())["standings"][-1]
+    change(minimised={"sha256": hashlib.sha256(text.encode()).hexdigest(), "standing": standing, "whole": None})
+    assert "\nthis policy " in said(repo, made("--to", repo, "--minimised")["commit"])
+    rmtree(repo)
+    repository(repo)
+    change(minimised={"sha256": "of another", "standing": standing, "whole": None})
+    assert "\nthis policy " not in said(repo, made("--to", repo, "--minimised")["commit"])
+
+
+def test_a_smallest_diff_that_nobody_looked_for_is_looked_for_first(repo, refused):
+    assert "run `evolve explain run" in refused("--to", repo, "--minimised")
+
+
+@pytest.mark.parametrize(
+    "values", [{"number": 0}, {"policy_sha256": "x"}, {"minimised_sha256": "x"}, {"tolerance": "x"}]
+)
+def test_a_smallest_diff_of_something_else_is_refused(repo, refused, values):
+    explain("x = 1\n", **values)
+    assert "run `evolve explain run" in refused("--to", repo, "--minimised")
+
+
+# The run
+
+
+def test_a_candidate_that_is_not_there_is_named(repo, refused):
+    assert "the run has no candidate 999" in refused(999, "--to", repo)
+
+
+def test_a_problem_of_any_name_gives_a_branch_and_a_path(repo, home):
+    with closing(sqlite3.connect("run/journal.sqlite")) as connection:
+        for key in ("problem", "spec", "digest", "engine"):
+            value = json.dumps("../--x\n\x1b[2J" + "y" * 500)
+            connection.execute("UPDATE header SET value = ? WHERE key = ?", (value, key))
+        connection.commit()
+    with RunFolder(home / "run").open() as journal:
+        found = export(RunFolder(home / "run"), journal, repo)
+    assert re.fullmatch(r"policies/x-2Jy+\.py", found.path)
+    text = said(repo, found.commit)
+    assert visible(text) == text
