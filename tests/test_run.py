@@ -212,3 +212,16 @@ def test_the_made_up_run_is_whole_and_the_same_each_time(tmp_path, folder):
         assert sum(isinstance(found, Miss) for found in made[0]) == 2
         assert any(isinstance(found, Proposal) and len(found.parents) == 2 for found in made[0])
         assert {one.evaluation(n).layers for n in range(4)} == {tuple(Layer)[:6]}
+
+
+def test_the_lineage_of_a_run_is_a_repository_to_walk_through(run, folder, tmp_path):
+    before = sorted(folder.iterdir())
+    repository = run.lineage(tmp_path / "history")
+    with repository:
+        assert repository.head.reference.name == "best"
+        assert (tmp_path / "history" / "policy.py").read_text() == run.best.proposal.source
+        merges = [commit for commit in repository.iter_commits("--tags") if len(commit.parents) > 1]
+        assert len(merges) == sum(len(found.proposal.parents) > 1 for found in run.candidates)
+    assert sorted(folder.iterdir()) == before
+    with pytest.raises(EvolveError, match="is not empty"):
+        run.lineage(tmp_path / "history")

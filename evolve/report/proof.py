@@ -1,5 +1,6 @@
 """A verification on paper: sealed scores, duels with every baseline, the diff, and where the run lies."""
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,6 +44,7 @@ def proof(folder: RunFolder, journal: Journal, problem: Problem, result: Verific
             *_descent(journal, colour=colour),
             "against the reference:",
             lineage.diff(journal, [result.number], colour=colour),
+            *map(inert, _next(folder, result)),
         ]
     )
 
@@ -206,6 +208,17 @@ def _files(folder: RunFolder, result: Verification) -> list[str]:
         f"run     {folder.path}",
         f"policy  {folder.best}",
         f"record  {folder.proof} ({'' if result.held_out else 'with the secret, '}for others to judge again)",
+    ]
+
+
+def _next(folder: RunFolder, result: Verification) -> list[str]:
+    if result.baseline is not None:
+        return []
+    run = shlex.quote(str(folder.path))
+    return [
+        "",
+        f"next    evolve explain {run}    what each change is worth, and the smallest diff that keeps the gain",
+        f"        evolve export {run} --to REPO    a branch in your repository, with this evidence",
     ]
 
 

@@ -203,6 +203,7 @@ def _next(run: Summary) -> list[str]:
     folder = shlex.quote(run.run)
     return [
         f"next      evolve verify {folder}    prove it on {kept(run.header.held_out)} cases",
+        f"          evolve explain {folder}   see what each change is worth",
         f"          evolve diff {folder}      see what changed against the reference",
         f"          evolve log {folder}       see how it came about",
     ]
