@@ -14,7 +14,7 @@ from evolve.recipe import recipe
 from evolve.report import lineage, runs, tables
 from evolve.text import brief, counted, inert, kept, unified
 from evolve.types import Candidate
-from evolve.verified import Explained, Stood, Three, Verified, sha256
+from evolve.verified import Explained, Scores, Stood, Verified, sha256
 
 COLUMNS = 100
 _INDENT = "    "
@@ -119,15 +119,16 @@ def _minimised(found: Found) -> list[str]:
     """Says how the smallest diff relates to the candidate that was judged."""
     if found.explained is None:
         return []
-    share, whole = found.explained.gain_kept, found.candidate
+    share, whole = found.explained.lead_kept, found.candidate
     keeps = "" if share is None else f", namely {share:.1%} of it"
     said = (
-        f"This is the smallest part of what the search changed in #{whole.number} that was found to keep its gain on "
-        f"validation cases within a tolerance of {found.explained.tolerance:.1%}{keeps}. To the whole policy it is: "
+        f"This is the smallest part of what the search changed in #{whole.number} that was found to keep its lead over "
+        f"{brief(found.explained.rival, 60)} within a tolerance of {found.explained.tolerance:.1%}{keeps}, on the "
+        "cases named first below, on which it was also chosen. To the whole policy it is: "
         f"{_lines(found.text, whole.proposal.source)}."
     )
     scores = list(found.explained.scores.items())[:_FEW]
-    paragraphs = [_wrapped(said), *(_wrapped(_three(cases, three, found.explained.base)) for cases, three in scores)]
+    paragraphs = [_wrapped(said), *(_wrapped(_scores_on(cases, each, found.explained)) for cases, each in scores)]
     if found.verified is None:
         return paragraphs
     own = _lesser(found, found.verified)
@@ -137,8 +138,13 @@ def _minimised(found: Found) -> list[str]:
     return [*paragraphs, which]
 
 
-def _three(cases: str, scores: Three, base: str) -> str:
-    reached = {"this one": scores.minimised, "the whole policy": scores.policy, brief(base, 60): scores.base}
+def _scores_on(cases: str, scores: Scores, known: Explained) -> str:
+    reached = {
+        "this one": scores.minimised,
+        "the whole policy": scores.policy,
+        brief(known.rival, 60): scores.rival,
+        brief(known.base, 60): scores.base,
+    }
     said = ", ".join(f"{who} {tables.number(score, 4)}" for who, score in reached.items())
     return f"Scores on {brief(cases, 60)}: {said}."
 

@@ -95,10 +95,11 @@ class Verified:
 
 
 @dataclass(frozen=True, slots=True)
-class Three:
-    """Scores on the same cases: of what the policy is compared with, of it, and of its smallest diff."""
+class Scores:
+    """Scores on the same cases: of what the policy is compared with, its strongest rival, itself, its smallest diff."""
 
     base: float | None
+    rival: float | None
     policy: float | None
     minimised: float | None
 
@@ -109,11 +110,12 @@ class Explained:
 
     number: int
     base: str
+    rival: str
     policy_sha256: str
     minimised_sha256: str
     tolerance: float
-    gain_kept: float | None
-    scores: dict[str, Three]
+    lead_kept: float | None
+    scores: dict[str, Scores]
 
 
 def verified(folder: RunFolder, journal: Journal, number: int, policy: str) -> Verified | None:

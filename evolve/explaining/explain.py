@@ -10,7 +10,7 @@ from evolve.cases import cases_of
 from evolve.executors import Executor, Task
 from evolve.explaining.base import Base
 from evolve.explaining.by_case import by_case
-from evolve.explaining.explanation import Explanation, Size, Three
+from evolve.explaining.explanation import Explanation, Scores, Size
 from evolve.explaining.hunks import Hunk, applied, hunks, lines
 from evolve.explaining.measure import Measure
 from evolve.explaining.minimise import minimised
@@ -96,7 +96,8 @@ def explain(
     baselines = {baseline.name: baseline.source for baseline in problem.baselines()}
     judged = _judged(executor, question, list(baselines.values()))
     policy, base = judged.cases[question.source], judged.cases[question.base.source]
-    measure = Measure(problem, cases, base, policy, question.tolerance)
+    rival = _rival(question, baselines, judged)
+    measure = Measure(problem, cases, base, judged.cases[rival.source], policy, question.tolerance)
     trials = Trials(
         executor,
         question.cases,
@@ -111,7 +112,7 @@ def explain(
     rivals = _rivals(baselines, judged)
     conditions = sweep(problem, executor, question.source, rivals, CONDITIONS)
     sizes = _size(question.base.source, question.source), _size(question.base.source, small.source)
-    scores = {question.cases: _three(question, judged.cases, small.cases)}
+    scores = {question.cases: _scores_of(question, rival, judged.cases, small.cases)}
     return Explanation(
         problem=problem.name,
         number=question.number,
@@ -123,8 +124,10 @@ def explain(
         unsafe=any(found.unsafe for found in judged.cases.values()),
         tolerance=question.tolerance,
         gain=measure.gain,
-        gain_kept=measure.kept(small.cases),
-        scores={**scores, CHECK: _three(question, judged.check, small.check)},
+        rival=rival.name,
+        lead=measure.lead,
+        lead_kept=measure.kept(small.cases),
+        scores={**scores, CHECK: _scores_of(question, rival, judged.check, small.check)},
         whole=sizes[0],
         smallest=sizes[1],
         comments=Size(sum(len(hunk.old) for hunk in parts.comments), sum(len(hunk.new) for hunk in parts.comments)),
@@ -172,7 +175,7 @@ def _insist_on_difference(question: Question) -> None:
 def _judged(executor: Executor, question: Question, baselines: Sequence[str]) -> _Judged:
     both = question.base.source, question.source
     asked = {source: _asked(executor, source, question.cases) for source in dict.fromkeys((*both, *baselines))}
-    check = asked if question.cases == CHECK else {source: _asked(executor, source, CHECK) for source in both}
+    check = asked if question.cases == CHECK else {source: _asked(executor, source, CHECK) for source in asked}
     cases = {source: future.result() for source, future in asked.items()}
     policy = cases[question.source]
     if policy.score is None:
@@ -233,8 +236,17 @@ def _rivals(baselines: Mapping[str, str], judged: _Judged) -> dict[str, str]:
     return {name: baselines[name] for name in dict.fromkeys(("reference", best))}
 
 
-def _three(question: Question, judged: Mapping[str, Evaluation], small: Evaluation) -> Three:
-    return Three(judged[question.base.source].score, judged[question.source].score, small.score)
+def _rival(question: Question, baselines: Mapping[str, str], judged: _Judged) -> Base:
+    """Returns the best of the baselines that the policy beats; the base where it does not beat that."""
+    policy, base = judged.cases[question.source], judged.cases[question.base.source]
+    beaten = [name for name, source in baselines.items() if base.rank <= judged.cases[source].rank < policy.rank]
+    best = max(beaten, key=lambda name: judged.cases[baselines[name]].rank, default=None)
+    return question.base if best is None else Base(best, baselines[best])
+
+
+def _scores_of(question: Question, rival: Base, judged: Mapping[str, Evaluation], small: Evaluation) -> Scores:
+    base, strongest, policy = (judged[source].score for source in (question.base.source, rival.source, question.source))
+    return Scores(base, strongest, policy, small.score)
 
 
 def _size(base: str, policy: str) -> Size:

@@ -11,19 +11,20 @@ from evolve.robustness import Setting
 
 
 @dataclass(frozen=True, slots=True)
-class Three:
-    """The same of the base, the policy and the policy with the smallest difference; None where there is none."""
+class Scores:
+    """The scores of the base, its strongest rival, the policy and the smallest difference; None where one has none."""
 
     base: float | None
+    rival: float | None
     policy: float | None
     minimised: float | None
 
     @property
     def kept(self) -> float | None:
-        """The share of the gain that the smallest difference keeps, of logarithms; None where there is no gain."""
-        if self.base is None or self.policy is None or self.minimised is None or self.policy <= self.base:
+        """The share of the lead that the smallest difference keeps, of logarithms; None where there is no lead."""
+        if self.rival is None or self.policy is None or self.minimised is None or self.policy <= self.rival:
             return None
-        return math.log(self.minimised / self.base) / math.log(self.policy / self.base)
+        return math.log(self.minimised / self.rival) / math.log(self.policy / self.rival)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +39,12 @@ class Size:
 class Explanation:
     """What was found out of a policy.
 
-    ``gain`` is how many times better it is than the base, ``gain_kept`` the share of that, of logarithms, that the
-    smallest difference keeps; None where there is none.  ``scores`` are by split or case set; ``searched``: the search
-    saw those of ``cases``.  ``comments`` is the part of the difference that is no code.  ``noisy``: the objective is
-    measured, and never twice the same.  ``exhausted``: more than ``most`` variants would have been judged.
+    ``gain`` is how many times better it is than the base.  ``lead`` is how many times better it is than the ``rival``,
+    the best of the baselines that it beats, or the base where it does not beat that; ``lead_kept`` the share of the
+    lead, of logarithms, that the smallest difference keeps; None where there is none.  ``scores`` are by split or case
+    set; ``searched``: the search saw those of ``cases``.  ``comments`` is the part of the difference that is no code.
+    ``noisy``: the objective is measured, and never twice the same.  ``exhausted``: ``most`` variants were too few to
+    try everything.
     ``note`` says what kept the smallest difference from being any smaller than all of it.
     """
 
@@ -55,8 +58,10 @@ class Explanation:
     unsafe: bool
     tolerance: float
     gain: float | None
-    gain_kept: float | None
-    scores: Mapping[str, Three]
+    rival: str
+    lead: float | None
+    lead_kept: float | None
+    scores: Mapping[str, Scores]
     whole: Size
     smallest: Size
     comments: Size

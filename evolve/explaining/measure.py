@@ -15,12 +15,15 @@ _ROUNDING = 1e-9
 class Measure:
     """What variants of a policy are measured by: the policy and the base that it is compared with, both on ``cases``.
 
-    ``tolerance`` is the share of the gain that may be lost.  The policy has a score.
+    ``rival`` is the best of the baselines that the policy is better than; where it is not better than the base, that.
+    The lead over it is what a variant has to keep, for a base may be weak; ``tolerance`` is the share of it that may be
+    lost.  The policy has a score.
     """
 
     problem: Problem
     cases: CaseSet
     base: Evaluation
+    rival: Evaluation
     policy: Evaluation
     tolerance: float
 
@@ -32,15 +35,20 @@ class Measure:
     @property
     def gain(self) -> float | None:
         """How many times better the policy is than the base; None where that has no score."""
-        return self._against_base(self.policy)
+        return _times(self.policy, self.base)
+
+    @property
+    def lead(self) -> float | None:
+        """How many times better the policy is than the rival; None where that has no score."""
+        return _times(self.policy, self.rival)
 
     def kept(self, variant: Evaluation) -> float | None:
-        """Returns the share of the gain that a variant keeps, of logarithms; None where there is no gain."""
-        gain, own = self.gain, self._against_base(variant)
-        return None if gain is None or own is None or gain <= 1 + _ROUNDING else math.log(own) / math.log(gain)
+        """Returns the share of the lead that a variant keeps, of logarithms; None where there is no lead."""
+        lead, own = self.lead, _times(variant, self.rival)
+        return None if lead is None or own is None or lead <= 1 + _ROUNDING else math.log(own) / math.log(lead)
 
     def enough(self, variant: Evaluation) -> bool:
-        """Says whether a variant keeps the gain within the tolerance; where there is none, whether it is as good."""
+        """Says whether a variant keeps the lead within the tolerance; where there is none, whether it is as good."""
         if variant.score is None or self.policy.score is None:
             return False
         kept = self.kept(variant)
@@ -68,5 +76,7 @@ class Measure:
         told_apart = factor is None or not factor.low <= 1 <= factor.high
         return not told_apart and all(ours and ours == theirs for ours, theirs in metrics)
 
-    def _against_base(self, variant: Evaluation) -> float | None:
-        return None if variant.score is None or self.base.score is None else variant.score / self.base.score
+
+def _times(one: Evaluation, other: Evaluation) -> float | None:
+    """Returns how many times better one is than the other, by their scores; None where either has none."""
+    return None if one.score is None or other.score is None else one.score / other.score

@@ -1,6 +1,7 @@
 """An explanation on paper: the conclusion, what each hunk is worth, the smallest difference, wins and losses."""
 
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Self, TextIO
 
@@ -60,13 +61,21 @@ def conclusion(found: Explanation) -> str:
     """Returns in a sentence or two what the difference is worth and how little of it is enough."""
     whole = f"{found.problem} #{found.number} against {found.base}: "
     needed = sum(worth.needed for worth in found.hunks)
-    hunks = f"{counted(len(found.hunks), 'hunk')}, {needed or 'none'} of which cannot be spared"
+    spared = f"{needed} of which cannot be spared" if needed else "each of which can be spared"
+    hunks = f"{counted(len(found.hunks), 'hunk')}, {spared}"
     sizes = f"{_size(found.smallest)} lines instead of {_size(found.whole)}"
-    if found.gain_kept is None:
+    if found.lead_kept is None:
         why = f"{found.base} has no score there" if found.gain is None else "no gain"
         return f"{whole}{why} on the {_called(found)} cases; {hunks}; what does as well differs by {sizes}"
     gain = "" if found.gain is None else f"{found.gain - 1:+.2%} on the {_called(found)} cases; "
-    return f"{whole}{gain}{hunks}; the smallest diff that keeps {found.gain_kept:.1%} of the gain has {sizes}"
+    kept = f"the smallest diff that keeps {found.lead_kept:.1%} of {_lead(found)} has {sizes}"
+    return f"{whole}{gain}{hunks}; {kept}"
+
+
+def _lead(found: Explanation) -> str:
+    """Names what the smallest difference has to keep."""
+    lead = "" if found.lead is None else f" ({found.lead - 1:+.2%})"
+    return "the gain" if found.rival == found.base else f"the lead over {brief(found.rival, 60)}{lead}"
 
 
 def _marks(found: Explanation) -> list[str]:
@@ -77,36 +86,45 @@ def _marks(found: Explanation) -> list[str]:
     if found.noisy:
         marks.append("the objective is measured and noisy: where only times differ, small effects are not told apart")
     if found.exhausted:
+        variants = counted(found.most, "variant")
         marks.append(
-            f"stopped at {counted(found.most, 'variant')}; with more (--evaluations N) the diff may become smaller"
+            f"not everything was tried with {variants}; with more (--evaluations N) the diff may become smaller"
         )
     return [*marks, found.note] if found.note else marks
 
 
 def _scores(found: Explanation) -> list[str]:
-    headings = [each for name in found.scores for each in (f"{brief(name, 30)} score", "of gain")]
+    headings = [each for name in found.scores for each in (f"{brief(name, 30)} score", "kept")]
     scores = found.scores.values()
-    rows = [
-        (brief(found.base, 60), "0", *(each for three in scores for each in (tables.number(three.base, 4), ""))),
-        (
-            f"#{found.number}",
-            _size(found.whole),
-            *(each for three in scores for each in (tables.number(three.policy, 4), "")),
-        ),
-        (
+    rows = [_scored(found.base, "0", [each.base for each in scores])]
+    if found.rival != found.base:
+        rows.append(_scored(found.rival, "", [each.rival for each in scores]))
+    rows += [
+        _scored(f"#{found.number}", _size(found.whole), [each.policy for each in scores]),
+        _scored(
             "smallest diff",
             _size(found.smallest),
-            *(each for three in scores for each in (tables.number(three.minimised, 4), tables.share(three.kept))),
+            [each.minimised for each in scores],
+            [tables.share(each.kept) for each in scores],
         ),
     ]
     last = list(found.scores)[-1]
     unseen = [f"the {last} cases had no part in finding the smallest diff"] if len(found.scores) > 1 else []
-    kept = f"at least {1 - found.tolerance:.0%} of the gain on {_called(found)} had to be kept"
+    kept = f"it had to keep at least {1 - found.tolerance:.0%} of that on {_called(found)}, where it was chosen"
+    if found.lead_kept is None:
+        kept = f"the smallest diff had to do as well on {_called(found)}"
     return [
         tables.table(("policy", "lines", *headings), rows),
-        f"lines: removed and added; gain: the logarithm of the ratio of scores; {kept}",
+        f"lines: removed and added; kept: the smallest diff's share of {_lead(found)}, of logarithms",
+        kept,
         *unseen,
     ]
+
+
+def _scored(name: str, size: str, scores: Sequence[float | None], kept: Sequence[str] = ()) -> tuple[str, ...]:
+    """Returns a line on a policy: its score on each set of cases, and what it keeps there."""
+    pairs = zip_longest((tables.number(score, 4) for score in scores), kept, fillvalue="")
+    return brief(name, 60), size, *(cell for pair in pairs for cell in pair)
 
 
 def _hunks(found: Explanation, *, colour: bool) -> list[str]:
@@ -183,7 +201,7 @@ def _idle(found: Explanation) -> list[str]:
         *_named(found.dead, f"dead code: each can be taken out, with those before it, and {cases} changes"),
         *_named(found.constants, f"constants without effect: other numbers in their place change {cases}"),
     ]
-    return parts or [f"no dead code and no constants without effect were found in the lines that differ ({cases})"]
+    return parts or ["no dead code and no constants without effect were found in the lines that differ"]
 
 
 def _named(idle: Sequence[Idle], head: str) -> list[str]:
