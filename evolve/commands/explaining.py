@@ -65,7 +65,17 @@ def _question(options: argparse.Namespace, journal: "Journal", problem: "Problem
         base = nearest(journal, number)
     tolerance = TOLERANCE if options.tolerance is None else options.tolerance
     most = options.evaluations or EVALUATIONS
-    return Question(number, made.source, base, cases, cases != "validation", tolerance, most)
+    return Question(
+        number,
+        made.source,
+        base,
+        cases,
+        beside="train" if cases == "validation" else "",
+        fresh="" if problem.held_out else hashlib.sha256(f"explain {made.source}".encode()).hexdigest()[:32],
+        searched=cases != "validation",
+        tolerance=tolerance,
+        evaluations=most,
+    )
 
 
 def _against(options: argparse.Namespace, problem: "Problem") -> "Base | None":

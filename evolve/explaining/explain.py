@@ -9,6 +9,7 @@ from evolve import normal
 from evolve.cases import cases_of
 from evolve.executors import Executor, Task
 from evolve.explaining.base import Base
+from evolve.explaining.beside import Beside
 from evolve.explaining.by_case import by_case
 from evolve.explaining.explanation import Explanation, Scores, Size
 from evolve.explaining.hunks import Hunk, applied, hunks, lines
@@ -23,9 +24,9 @@ from evolve.source import SourceError
 from evolve.text import brief
 from evolve.types import Evaluation, EvolveError
 
-TOLERANCE, EVALUATIONS = 0.05, 300
-CHECK = "train"
-"""The split that the smallest difference is judged on besides, for it was found without it."""
+TOLERANCE, EVALUATIONS = 0.1, 300
+FRESH = "fresh"
+"""What cases are called that were drawn as sealed ones are, from a secret of this explanation's own."""
 
 CONDITIONS = "validation"
 """The split whose cases are tried under every condition."""
@@ -38,13 +39,16 @@ _TRIM, _CONSTANTS, _MINIMISE = 0.4, 0.3, 0.85
 class Question:
     """What is to be explained: a candidate against a base, on a split or case set, with at most so many variants.
 
-    ``searched``: the search saw these cases.
+    The smallest difference has to do on the cases ``beside`` as well, if there are any.  ``fresh`` is the secret of
+    those that have no part in finding it; empty: there are none.  ``searched``: the search saw ``cases``.
     """
 
     number: int
     source: str
     base: Base
     cases: str
+    beside: str = ""
+    fresh: str = ""
     searched: bool = False
     tolerance: float = TOLERANCE
     evaluations: int = EVALUATIONS
@@ -52,10 +56,10 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """Evaluations with a child for each case: of sources on the cases, of the base and the policy on the check too."""
+    """Evaluations with a child for each case: of sources on the cases, and on those beside."""
 
     cases: Mapping[str, Evaluation]
-    check: Mapping[str, Evaluation]
+    beside: Mapping[str, Evaluation]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +76,11 @@ class _Parts:
 
 @dataclass(frozen=True, slots=True)
 class _Smallest:
-    """The smallest difference as a policy, with what came of it on the cases and on the check."""
+    """The smallest difference as a policy, with what came of it on the cases, and on those beside if there are any."""
 
     source: str
     cases: Evaluation
-    check: Evaluation
+    beside: Evaluation | None
     note: str = ""
 
 
@@ -106,13 +110,14 @@ def explain(
     )
     trials.know(question.base.source, base)
     trials.know(question.source, policy)
-    parts = _taken_apart(trials, measure, question)
-    tell("judging the smallest difference again, and every condition")
+    beside = _beside(problem, executor, question, rival, judged)
+    parts = _taken_apart(trials, measure, question, beside)
+    tell("judging the smallest difference again, on fresh cases too, and every condition")
     small = _confirmed(executor, question, measure, judged, parts.smallest)
     rivals = _rivals(baselines, judged)
     conditions = sweep(problem, executor, question.source, rivals, CONDITIONS)
     sizes = _size(question.base.source, question.source), _size(question.base.source, small.source)
-    scores = {question.cases: _scores_of(question, rival, judged.cases, small.cases)}
+    scores = _scores(executor, question, rival, judged, small)
     return Explanation(
         problem=problem.name,
         number=question.number,
@@ -127,7 +132,8 @@ def explain(
         rival=rival.name,
         lead=measure.lead,
         lead_kept=measure.kept(small.cases),
-        scores={**scores, CHECK: _scores_of(question, rival, judged.check, small.check)},
+        scores=scores,
+        fresh=question.fresh,
         whole=sizes[0],
         smallest=sizes[1],
         comments=Size(sum(len(hunk.old) for hunk in parts.comments), sum(len(hunk.new) for hunk in parts.comments)),
@@ -175,7 +181,7 @@ def _insist_on_difference(question: Question) -> None:
 def _judged(executor: Executor, question: Question, baselines: Sequence[str]) -> _Judged:
     both = question.base.source, question.source
     asked = {source: _asked(executor, source, question.cases) for source in dict.fromkeys((*both, *baselines))}
-    check = asked if question.cases == CHECK else {source: _asked(executor, source, CHECK) for source in asked}
+    beside = {source: _asked(executor, source, question.beside) for source in asked if question.beside}
     cases = {source: future.result() for source, future in asked.items()}
     policy = cases[question.source]
     if policy.score is None:
@@ -183,14 +189,23 @@ def _judged(executor: Executor, question: Question, baselines: Sequence[str]) ->
             f"#{question.number} is {policy.verdict} on the {brief(question.cases, 40)} cases "
             f"({brief(policy.feedback, 300)}): without a score there is nothing to explain; give another ID"
         )
-    return _Judged(cases, {source: future.result() for source, future in check.items()})
+    return _Judged(cases, {source: future.result() for source, future in beside.items()})
 
 
-def _asked(executor: Executor, source: str, cases: str) -> Future[Evaluation]:
-    return executor.submit(Task(source, 0.0, cases))
+def _asked(executor: Executor, source: str, cases: str, secret: str = "") -> Future[Evaluation]:
+    return executor.submit(Task(source, 0.0, cases, secret))
 
 
-def _taken_apart(trials: Trials, measure: Measure, question: Question) -> _Parts:
+def _beside(problem: Problem, executor: Executor, question: Question, rival: Base, judged: _Judged) -> Beside | None:
+    """Returns the cases beside; None where there are none, or the policy itself has no score there."""
+    if not question.beside or judged.beside[question.source].score is None:
+        return None
+    base, strongest, policy = (judged.beside[each] for each in (question.base.source, rival.source, question.source))
+    cases = cases_of(problem, question.beside)
+    return Beside(executor, Measure(problem, cases, base, strongest, policy, question.tolerance))
+
+
+def _taken_apart(trials: Trials, measure: Measure, question: Question, beside: Beside | None) -> _Parts:
     base, policy = lines(question.base.source), lines(question.source)
     found = hunks(base, policy)
     coded = code(trials, base, found)
@@ -199,35 +214,50 @@ def _taken_apart(trials: Trials, measure: Measure, question: Question) -> _Parts
     def same(variant: Evaluation) -> bool:
         return measure.same(variant, measure.policy)
 
-    bare = trimmed(trials, base, applied(base, found), same, trials.until(_TRIM))
+    def also_same(variant: str) -> bool:
+        return beside is None or beside.same(variant, question.source)
+
+    bare = trimmed(trials, base, applied(base, found), same, trials.until(_TRIM), also_same)
     idle = constants(trials, base, bare, same, trials.until(_CONSTANTS))
-    small = minimised(trials, base, bare.source, measure.enough, trials.until(_MINIMISE))
+    also_enough = beside.enough if beside is not None else _anything
+    small = minimised(trials, base, bare.source, measure.enough, trials.until(_MINIMISE), also_enough)
     comments = [hunk for hunk in found if hunk not in coded]
-    return _Parts(found, comments, worth, bare.dead, idle, _bare(trials, measure, base, small))
+    return _Parts(found, comments, worth, bare.dead, idle, _bare(trials, measure, base, small, beside))
 
 
-def _bare(trials: Trials, measure: Measure, base: Sequence[str], small: str) -> str:
+def _anything(_: str) -> bool:
+    return True
+
+
+def _bare(trials: Trials, measure: Measure, base: Sequence[str], small: str, beside: Beside | None) -> str:
     """Returns the smallest policy without what does nothing in it any more."""
     (reached,) = trials.judge([small])
     if isinstance(reached, Fate):
         return small
-    return trimmed(trials, base, small, lambda variant: measure.same(variant, reached), trials.until(1.0)).source
+
+    def same(variant: Evaluation) -> bool:
+        return measure.same(variant, reached)
+
+    def also(variant: str) -> bool:
+        return beside is None or beside.same(variant, small)
+
+    return trimmed(trials, base, small, same, trials.until(1.0), also).source
 
 
 def _confirmed(executor: Executor, question: Question, measure: Measure, judged: _Judged, small: str) -> _Smallest:
     """Judges the smallest policy again; where it does not stand, all of the policy takes its place."""
-    futures = _asked(executor, small, question.cases), _asked(executor, small, CHECK)
-    cases, check = (future.result() for future in futures)
-    note = ""
-    for name, again in ((question.cases, cases), (CHECK, check)):
-        if again.score is None:
-            note = f"it is {again.verdict} on the {brief(name, 40)} cases ({brief(again.feedback, 200)})"
+    futures = {name: _asked(executor, small, name) for name in (question.cases, question.beside) if name}
+    again = {name: future.result() for name, future in futures.items()}
+    cases, beside, note = again[question.cases], again.get(question.beside), ""
+    for name, found in again.items():
+        if found.score is None:
+            note = f"it is {found.verdict} on the {brief(name, 40)} cases ({brief(found.feedback, 200)})"
     if not note and measure.enough(cases):
-        return _Smallest(small, cases, check)
+        return _Smallest(small, cases, beside)
     if not note and measure.noisy:
-        return _Smallest(small, cases, check, "judged again, it keeps less than that: what is measured is noisy")
-    said = f"a smaller difference was found, but {note or 'judged again it does not keep the gain'}; all of it is kept"
-    return _Smallest(question.source, judged.cases[question.source], judged.check[question.source], said)
+        return _Smallest(small, cases, beside, "judged again, it keeps less than that: what is measured is noisy")
+    said = f"a smaller difference was found, but {note or 'judged again it does not keep the lead'}; all of it is kept"
+    return _Smallest(question.source, judged.cases[question.source], judged.beside.get(question.source), said)
 
 
 def _rivals(baselines: Mapping[str, str], judged: _Judged) -> dict[str, str]:
@@ -244,9 +274,18 @@ def _rival(question: Question, baselines: Mapping[str, str], judged: _Judged) ->
     return question.base if best is None else Base(best, baselines[best])
 
 
-def _scores_of(question: Question, rival: Base, judged: Mapping[str, Evaluation], small: Evaluation) -> Scores:
-    base, strongest, policy = (judged[source].score for source in (question.base.source, rival.source, question.source))
-    return Scores(base, strongest, policy, small.score)
+def _scores(
+    executor: Executor, question: Question, rival: Base, judged: _Judged, small: _Smallest
+) -> dict[str, Scores]:
+    """Returns the scores on the cases, beside, and on fresh ones, which are judged only now."""
+    sources = question.base.source, rival.source, question.source
+    asked = [_asked(executor, source, "test", question.fresh) for source in (*sources, small.source) if question.fresh]
+    found = {question.cases: [*(judged.cases[source] for source in sources), small.cases]}
+    if small.beside is not None:
+        found[question.beside] = [*(judged.beside[source] for source in sources), small.beside]
+    if asked:
+        found[FRESH] = [future.result() for future in asked]
+    return {name: Scores(*(evaluation.score for evaluation in four)) for name, four in found.items()}
 
 
 def _size(base: str, policy: str) -> Size:

@@ -41,10 +41,11 @@ class Explanation:
 
     ``gain`` is how many times better it is than the base.  ``lead`` is how many times better it is than the ``rival``,
     the best of the baselines that it beats, or the base where it does not beat that; ``lead_kept`` the share of the
-    lead, of logarithms, that the smallest difference keeps; None where there is none.  ``scores`` are by split or case
-    set; ``searched``: the search saw those of ``cases``.  ``comments`` is the part of the difference that is no code.
-    ``noisy``: the objective is measured, and never twice the same.  ``exhausted``: ``most`` variants were too few to
-    try everything.
+    lead, of logarithms, that the smallest difference keeps; None where there is none.
+
+    ``scores`` are by split or case set, those on fresh cases among them, drawn from the secret ``fresh``; ``searched``:
+    the search saw those of ``cases``.  ``comments`` is the part of the difference that is no code.  ``noisy``: the
+    objective is measured, and never twice the same.  ``exhausted``: ``most`` variants were too few to try everything.
     ``note`` says what kept the smallest difference from being any smaller than all of it.
     """
 
@@ -62,6 +63,7 @@ class Explanation:
     lead: float | None
     lead_kept: float | None
     scores: Mapping[str, Scores]
+    fresh: str
     whole: Size
     smallest: Size
     comments: Size

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from evolve.explaining.ddmin import ddmin
 from evolve.explaining.hunks import Hunk, applied, hunks, lines, single
-from evolve.explaining.trials import Trials
+from evolve.explaining.trials import Also, Trials
 from evolve.text import changes
 from evolve.types import Evaluation
 
@@ -23,21 +23,25 @@ class _Words:
     new: str
 
 
-def minimised(trials: Trials, base: Sequence[str], source: str, enough: Callable[[Evaluation], bool], most: int) -> str:
+def minimised(
+    trials: Trials, base: Sequence[str], source: str, enough: Callable[[Evaluation], bool], most: int, also: Also
+) -> str:
     """Returns a policy that is enough and differs less from the base; one that is enough is given."""
 
     def stopped() -> bool:
         return trials.spent_all(most)
 
     def least(found: Sequence[Hunk]) -> Sequence[Hunk]:
-        return ddmin(found, lambda tried: trials.first((applied(base, c) for c in tried), enough, most), _size, stopped)
+        return ddmin(
+            found, lambda tried: trials.first((applied(base, c) for c in tried), enough, most, also), _size, stopped
+        )
 
     kept = least(hunks(base, lines(source)))
     kept = least([part for hunk in kept for part in single(hunk)])
     words = [part for number, hunk in enumerate(kept) for part in _words(number, hunk)]
     chosen = ddmin(
         words,
-        lambda tried: trials.first((_with(base, kept, words, c) for c in tried), enough, most),
+        lambda tried: trials.first((_with(base, kept, words, c) for c in tried), enough, most, also),
         stopped=stopped,
     )
     return _with(base, kept, words, chosen)

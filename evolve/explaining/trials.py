@@ -22,6 +22,7 @@ class Fate(enum.StrEnum):
 
 
 Outcome = Evaluation | Fate
+Also = Callable[[str], bool]
 
 
 class Trials:
@@ -56,14 +57,19 @@ class Trials:
         asked = [self._submitted(source, self._most if most is None else most) for source in sources]
         return [self._outcome(future) for future in asked]
 
-    def first(self, sources: Iterable[str], enough: Callable[[Evaluation], bool], most: int) -> int | None:
-        """Returns which is the first that is enough, whatever the number of workers; None: none that was judged."""
+    def first(
+        self, sources: Iterable[str], enough: Callable[[Evaluation], bool], most: int, also: Also = lambda _: True
+    ) -> int | None:
+        """Returns which is the first that is enough, whatever the number of workers; None: none that was judged.
+
+        ``also`` is asked of a source that is enough, and has the last word.
+        """
         coming, asked = iter(sources), 0
         while batch := list(islice(coming, AHEAD)):
             if asked and self.spent_all(most):
                 return None
             for index, outcome in enumerate(self.judge(batch, most), asked):
-                if not isinstance(outcome, Fate) and enough(outcome):
+                if not isinstance(outcome, Fate) and enough(outcome) and also(batch[index - asked]):
                     return index
             asked += len(batch)
         return None

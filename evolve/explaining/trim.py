@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from evolve.explaining.cuts import Cut, cuts
 from evolve.explaining.hunks import hunks, lines
 from evolve.explaining.numbers import numbers
-from evolve.explaining.trials import Fate, Outcome, Trials
+from evolve.explaining.trials import Also, Fate, Outcome, Trials
 from evolve.proposers.syntax.splice import Text
 from evolve.types import Evaluation
 
@@ -32,14 +32,14 @@ class Trimmed:
     lines: tuple[int, ...]
 
 
-def trimmed(trials: Trials, base: Sequence[str], source: str, same: Same, most: int) -> Trimmed:
+def trimmed(trials: Trials, base: Sequence[str], source: str, same: Same, most: int, also: Also) -> Trimmed:
     """Returns a policy without what does nothing in the lines that differ from the base."""
     dead: list[Idle] = []
     old_lines = list(range(1, len(lines(source)) + 1))
     refuted: set[Idle] = set()
     while True:
         tried: list[tuple[Idle, Cut]] = []
-        chosen = trials.first(_tries(source, changed(base, source), old_lines, refuted, tried), same, most)
+        chosen = trials.first(_tries(source, changed(base, source), old_lines, refuted, tried), same, most, also)
         if chosen is None:
             return Trimmed(source, tuple(dead), tuple(old_lines))
         refuted.update(idle for idle, _ in tried[: chosen + 1])

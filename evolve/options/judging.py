@@ -49,7 +49,7 @@ def explain(explain: argparse.ArgumentParser) -> None:
         "--tolerance",
         type=kinds.share,
         metavar="SHARE",
-        help="of the gain that the smallest difference may lose (0.05)",
+        help="of the lead over the best baseline that the smallest diff may lose (default 0.1)",
     )
     explain.add_argument(
         "--evaluations", type=kinds.positive, metavar="N", help="variants that are judged at most (default 300)"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Self, TextIO
 
 from evolve.explaining.by_case import Against, ByCase
+from evolve.explaining.explain import FRESH
 from evolve.explaining.explanation import Explanation, Size
 from evolve.explaining.trim import Idle
 from evolve.explaining.worth import Effect, Worth
@@ -17,6 +18,7 @@ from evolve.report.diffs import unified
 from evolve.text import brief, counted, inert
 
 _WIDTH = 110
+_NO_FRESH = "no cases are left that had no part in that: those of the test split are recorded and public"
 _MOST_LINES = 12
 """Of one hunk that are shown, and of what has no effect."""
 
@@ -108,16 +110,16 @@ def _scores(found: Explanation) -> list[str]:
             [tables.share(each.kept) for each in scores],
         ),
     ]
-    last = list(found.scores)[-1]
-    unseen = [f"the {last} cases had no part in finding the smallest diff"] if len(found.scores) > 1 else []
-    kept = f"it had to keep at least {1 - found.tolerance:.0%} of that on {_called(found)}, where it was chosen"
+    chosen = brief(" and on ".join(name for name in found.scores if name != FRESH), 80)
+    kept = f"it had to keep at least {1 - found.tolerance:.0%} of that on {chosen}, where it was chosen"
     if found.lead_kept is None:
-        kept = f"the smallest diff had to do as well on {_called(found)}"
+        kept = f"the smallest diff had to do as well on {chosen}"
+    unseen = "the fresh cases, drawn as sealed ones are, had no part in that" if found.fresh else _NO_FRESH
     return [
         tables.table(("policy", "lines", *headings), rows),
         f"lines: removed and added; kept: the smallest diff's share of {_lead(found)}, of logarithms",
         kept,
-        *unseen,
+        unseen,
     ]
 
 

@@ -53,11 +53,11 @@ class Direct:
 
     @property
     def variants(self) -> list[str]:
-        """What was judged that is neither confirmed nor a baseline."""
-        return [task.source for task in self.tasks if task.confirm_above == math.inf]
+        """What was judged on the first cases that is neither confirmed nor a baseline."""
+        return [task.source for task in self.tasks if task.confirm_above == math.inf and task.cases != "train"]
 
     def _evaluation(self, task: Task) -> Evaluation:
-        cases = cases_of(self._problem, task.cases)
+        cases = cases_of(self._problem, task.cases, task.secret)
         try:
             errors, bases = (self._errors(source, cases.cases) for source in (task.source, REFERENCE))
         except Exception as failed:  # noqa: BLE001 - what a sandbox would answer

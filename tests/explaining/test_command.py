@@ -176,7 +176,8 @@ def test_a_run_on_other_cases_than_train_is_judged_on_those_and_says_so(evolve, 
     assert status == 0
     assert "judged on the quick cases, which the search saw" in said
     assert "quick score" in said
-    assert "train score" in said
+    assert "fresh score" in said
+    assert "train score" not in said
 
 
 def test_a_file_of_cases_that_was_changed_since_ends_it(evolve, tmp_path):
