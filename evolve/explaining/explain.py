@@ -14,7 +14,7 @@ from evolve.explaining.by_case import by_case
 from evolve.explaining.explanation import Explanation, Scores, Size
 from evolve.explaining.hunks import Hunk, applied, hunks, lines
 from evolve.explaining.measure import Measure
-from evolve.explaining.minimise import minimised
+from evolve.explaining.minimise import minimised, words_changed
 from evolve.explaining.trials import Fate, Trials
 from evolve.explaining.trim import Idle, constants, trimmed
 from evolve.explaining.worth import Worth, code, worths
@@ -136,7 +136,7 @@ def explain(
         fresh=question.fresh,
         whole=sizes[0],
         smallest=sizes[1],
-        comments=Size(sum(len(hunk.old) for hunk in parts.comments), sum(len(hunk.new) for hunk in parts.comments)),
+        comments=_sized(parts.comments),
         hunks=tuple(parts.worths),
         dead=tuple(parts.dead),
         constants=tuple(parts.constants),
@@ -289,5 +289,9 @@ def _scores(
 
 
 def _size(base: str, policy: str) -> Size:
-    found = hunks(lines(base), lines(policy), len(policy))
-    return Size(sum(len(hunk.old) for hunk in found), sum(len(hunk.new) for hunk in found))
+    return _sized(hunks(lines(base), lines(policy), len(policy)))
+
+
+def _sized(found: Sequence[Hunk]) -> Size:
+    old, new = sum(len(hunk.old) for hunk in found), sum(len(hunk.new) for hunk in found)
+    return Size(old, new, sum(map(words_changed, found)))

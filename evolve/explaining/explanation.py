@@ -29,10 +29,11 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Lines of a difference."""
+    """Of a difference: lines removed and added, and words of them that are not the same before and after."""
 
     removed: int
     added: int
+    words: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,18 @@ def minimised(
     return _with(base, kept, words, chosen)
 
 
+def words_changed(hunk: Hunk) -> int:
+    """Returns how many words of a hunk are removed or added; a word is a name, a number, a text or a sign."""
+    old, new = (_WORD.findall(" ".join(line.strip() for line in side)) for side in (hunk.old, hunk.new))
+    before, after = ([word for word in words if not word.isspace()] for words in (old, new))
+    return sum(
+        (end - start) + (last - first)
+        for place in changes(before, after, 0)
+        for tag, start, end, first, last in place
+        if tag != "equal"
+    )
+
+
 def _size(hunk: Hunk) -> int:
     return hunk.size
 

@@ -65,7 +65,7 @@ def conclusion(found: Explanation) -> str:
     needed = sum(worth.needed for worth in found.hunks)
     spared = f"{needed} of which cannot be spared" if needed else "each of which can be spared"
     hunks = f"{counted(len(found.hunks), 'hunk')}, {spared}"
-    sizes = f"{_size(found.smallest)} lines instead of {_size(found.whole)}"
+    sizes = f"{_sized(found.smallest)} instead of {_sized(found.whole)}"
     if found.lead_kept is None:
         why = f"{found.base} has no score there" if found.gain is None else "no gain"
         return f"{whole}{why} on the {_called(found)} cases; {hunks}; what does as well differs by {sizes}"
@@ -134,7 +134,7 @@ def _hunks(found: Explanation, *, colour: bool) -> list[str]:
         (
             str(worth.number),
             str(worth.line),
-            _size(Size(len(worth.old), len(worth.new))),
+            _lines(len(worth.old), len(worth.new)),
             *_effect(worth.policy),
             *_effect(worth.alone),
             _note(worth),
@@ -194,7 +194,7 @@ def brief_line(line: str) -> str:
 
 def _smallest(found: Explanation, *, colour: bool) -> list[str]:
     diff = unified(found.base_source, found.minimised, found.base, "minimised.py", colour=colour)
-    return [f"the smallest diff found that is enough ({_size(found.smallest)} lines):", diff] if diff else []
+    return [f"the smallest diff found that is enough, {_sized(found.smallest)}:", diff] if diff else []
 
 
 def _idle(found: Explanation) -> list[str]:
@@ -283,4 +283,13 @@ def _called(found: Explanation) -> str:
 
 
 def _size(size: Size) -> str:
-    return f"-{size.removed} +{size.added}" if size.removed or size.added else "0"
+    return _lines(size.removed, size.added)
+
+
+def _sized(size: Size) -> str:
+    """Returns lines and words: a line may be changed more or less."""
+    return f"{_size(size)} lines ({counted(size.words, 'word')})"
+
+
+def _lines(removed: int, added: int) -> str:
+    return f"-{removed} +{added}" if removed or added else "0"

@@ -11,6 +11,7 @@ from evolve.types import Verdict
 REFERENCE = "reference"
 _NAME = 60
 _FEEDBACK = 300
+_ALONE = "each interval is a 95% one by itself: of twenty about one is off by chance"
 Intervals = Mapping[str, Mapping[str, Interval]]
 """What a policy reached against each rival, and there under each setting."""
 
@@ -37,7 +38,7 @@ def table(settings: Sequence[Setting]) -> list[str]:
         for each in settings
         if each.found.evaluation.score is None
     ]
-    return [*tables.table((*heads, "gap closed"), rows, left=2).splitlines(), *failed]
+    return [*tables.table((*heads, "gap closed"), rows, left=2).splitlines(), _ALONE, *failed]
 
 
 def words(settings: Sequence[Setting]) -> list[str]:

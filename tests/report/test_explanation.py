@@ -30,7 +30,7 @@ def test_the_first_line_says_what_the_difference_is_worth_and_how_little_is_enou
     first = paper("def guess(x):\n    spare = 1\n    return 3 * x\n").splitlines()[0]
     assert first.startswith("plain #7 against reference: +")
     assert "2 hunks, 1 of which cannot be spared" in first
-    assert first.endswith("keeps 100.0% of the gain has -1 +1 lines instead of -1 +2")
+    assert first.endswith("keeps 100.0% of the gain has -1 +1 lines (2 words) instead of -1 +2 lines (5 words)")
 
 
 def test_a_policy_that_gains_nothing_is_said_to(paper):

@@ -24,7 +24,8 @@ def failed(name, verdict=Verdict.INVALID, feedback="decided for \x1b[2J two"):
 
 
 def test_the_table_shows_each_setting_against_the_reference_and_each_other_rival():
-    lines = table([setting("load=50%", BETTER, reference=BETTER, greedy=SAME), setting("load=95%", WORSE)])
+    *lines, note = table([setting("load=50%", BETTER, reference=BETTER, greedy=SAME), setting("load=95%", WORSE)])
+    assert "of twenty about one is off by chance" in note
     cells = [line.split("  ") for line in lines]
     assert [[cell.strip() for cell in row if cell.strip()] for row in cells if not row[0].startswith("-")] == [
         ["condition", "setting", "cases", "verdict", "against reference", "against greedy", "gap closed"],
@@ -34,7 +35,7 @@ def test_the_table_shows_each_setting_against_the_reference_and_each_other_rival
 
 
 def test_the_table_says_why_a_policy_failed():
-    *_, row, why = table([setting("load=50%", BETTER), failed("load=95%")])
+    *_, row, _, why = table([setting("load=50%", BETTER), failed("load=95%")])
     assert row.split() == ["load", "95%", "12", "INVALID", "-", "-"]
     assert why == "load=95%: decided for ?[2J two"
 
