@@ -8,6 +8,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import big_run
 import pytest
 
 from evolve import scaffold
@@ -52,6 +53,14 @@ def test_the_problem_in_the_readme_has_at_most_25_lines_of_code_and_is_what_evol
     (block,) = blocks(OWN, "python")
     assert sum(1 for line in block.splitlines() if line.strip()) <= 25
     assert scaffold.write("cache_eviction", tmp_path).read_text(encoding="utf-8") == block
+
+
+def test_the_lines_of_python_in_the_readme_read_a_run(tmp_path):
+    big_run.write(tmp_path / "runs" / "demo", 60, seed=3)
+    (block,) = blocks(README.partition("## From a discovery")[2].partition("\n## ")[0], "python")
+    done = subprocess.run([sys.executable, "-c", block], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("<Run of big in runs/demo: 60 candidates, best #")
+    assert "\n@@ " in done.stdout
 
 
 def test_the_problem_in_the_readme_runs_from_an_installed_wheel_with_the_commands_shown(wheel, tmp_path):
