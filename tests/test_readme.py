@@ -56,10 +56,10 @@ def test_the_problem_in_the_readme_has_at_most_25_lines_of_code_and_is_what_evol
 
 
 def test_the_lines_of_python_in_the_readme_read_a_run(tmp_path):
-    big_run.write(tmp_path / "runs" / "demo", 60, seed=3)
+    big_run.write(tmp_path / "runs" / "demo", 200, seed=3)
     (block,) = blocks(README.partition("## From a discovery")[2].partition("\n## ")[0], "python")
     done = subprocess.run([sys.executable, "-c", block], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("<Run of big in runs/demo: 60 candidates, best #")
+    assert done.stdout.startswith("<Run of big in runs/demo: 200 candidates, best #")
     assert "\n@@ " in done.stdout
 
 
