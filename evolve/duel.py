@@ -4,8 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from evolve.cases import CaseSet
-from evolve.statistics import Interval, paired_bootstrap
+from evolve.statistics import EQUAL, Interval, paired_bootstrap
 from evolve.types import Evaluation
+
+
+ENOUGH = 30
+"""Cases on which two policies must differ before an interval is believed: on fewer the bootstrap's is too narrow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +22,10 @@ class Duel:
     equal: int
     worse: int
 
+    def is_close(self, cases: int) -> bool:
+        """Says whether the two differ on too few of so many cases: fewer than ``ENOUGH``, or than half of not many."""
+        return self.better + self.worse < min(ENOUGH, cases // 2)
+
 
 def duels(names: Sequence[str], evaluations: Sequence[Evaluation], cases: CaseSet) -> list[Duel]:
     """Returns the last evaluation against each of the others; who has no score has no duel."""
@@ -29,8 +37,13 @@ def duels(names: Sequence[str], evaluations: Sequence[Evaluation], cases: CaseSe
     ]
 
 
+def paired(found: Evaluation, other: Evaluation) -> list[float]:
+    """Returns on each case how many times better one policy is than the other; both have finished all."""
+    return [ours.ratio / theirs.ratio for ours, theirs in zip(found.cases, other.cases, strict=True)]
+
+
 def _duel(name: str, baseline: Evaluation, found: Evaluation, cases: CaseSet) -> Duel:
-    ratios = [ours.ratio / theirs.ratio for ours, theirs in zip(found.cases, baseline.cases, strict=True)]
-    equal = sum(abs(ratio - 1) < 1e-9 for ratio in ratios)
-    better = sum(ratio > 1 + 1e-9 for ratio in ratios)
+    ratios = paired(found, baseline)
+    equal = sum(abs(ratio - 1) < EQUAL for ratio in ratios)
+    better = sum(ratio > 1 + EQUAL for ratio in ratios)
     return Duel(name, paired_bootstrap(ratios, cases.stretches), better, equal, len(ratios) - better - equal)

@@ -6,6 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 DRAWS = 4000
+EQUAL = 1e-9
+"""Ratios that differ from one by less are one: what is left is rounding."""
+
+_EXACT = 14
+"""Stretches of which all ways to change signs are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,35 @@ def paired_bootstrap(ratios: Sequence[float], stretches: Sequence[Hashable], see
     means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
     low, high = np.quantile(means, (0.025, 0.975))
     return Interval(geometric_mean(ratios), math.exp(low), math.exp(high), len(codes))
+
+
+def sign_flip(ratios: Sequence[float], stretches: Sequence[Hashable], seed: int = 0) -> float:
+    """Returns the two-sided p-value of paired ratios whose logarithms might as well have the other sign.
+
+    The randomisation test of Fisher 1935 ("The Design of Experiments", s. 21), where whole stretches change sign: exact
+    for few of them, else by draws.  On few cases it claims less than a bootstrap does.
+    """
+    import numpy as np
+
+    codes: dict[Hashable, int] = {}
+    members = [codes.setdefault(stretch, len(codes)) for stretch in stretches]
+    sums = np.bincount(members, weights=np.log(np.asarray(ratios)))
+    sums = sums[np.abs(sums) > EQUAL]
+    if len(sums) <= _EXACT:
+        signs = 1 - 2 * ((np.arange(1 << len(sums))[:, None] >> np.arange(len(sums))) & 1)
+    else:
+        signs = np.random.default_rng(seed).choice((-1, 1), size=(5 * DRAWS, len(sums)))
+        signs[0] = 1  # what was seen is one of the draws
+    return float(np.mean(np.abs(signs @ sums) >= abs(sums.sum()) - EQUAL))
+
+
+def holm(values: Sequence[float]) -> list[float]:
+    """Returns p-values that hold for all of them together (Holm 1979)."""
+    adjusted, largest = [1.0] * len(values), 0.0
+    for rank, index in enumerate(sorted(range(len(values)), key=values.__getitem__)):
+        largest = max(largest, min(1.0, (len(values) - rank) * values[index]))
+        adjusted[index] = largest
+    return adjusted
 
 
 def gap_closed(reference: Sequence[float], policy: Sequence[float], bound: Sequence[float]) -> float | None:

@@ -16,17 +16,18 @@ from evolve.standings import Standing, standings
 from evolve.text import kept
 from evolve.types import Evaluation, Verdict
 
-ENOUGH = 30
-"""Cases on which two policies must differ before an interval is believed: on fewer the bootstrap's is too narrow."""
-
 
 @dataclass(frozen=True, slots=True)
 class Minimised:
-    """How the smallest diff that keeps the gain does on the sealed cases; ``whole`` is its duel with the best found."""
+    """How the smallest diff that keeps the gain does on the sealed cases; ``whole`` is its duel with the best found.
+
+    ``covered`` says that nobody could know the cases before it was judged on them.
+    """
 
     sha256: str
     standing: Standing
     whole: Duel | None
+    covered: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +89,8 @@ class Verification:
 
     @property
     def close(self) -> list[Duel]:
-        """Duels on too few differing cases: fewer than ``ENOUGH``, or than half where there are not many."""
-        return [duel for duel in self.duels if duel.better + duel.worse < min(ENOUGH, self.cases // 2)]
+        """Duels on too few differing cases."""
+        return [duel for duel in self.duels if duel.is_close(self.cases)]
 
     @property
     def proved(self) -> bool:
@@ -129,12 +130,11 @@ def verify(
     best = choose(journal, executor)
     names = [baseline.name for baseline in problem.baselines()]
     numbers = [*range(len(names)), best]
-    lesser = minimised(best)
+    lesser, secret_still = minimised(best), journal.seal().turns is None
     sealed, smallest = _judge_sealed(journal, executor, secret, numbers, lesser)
     train = [journal.evaluation(number) for number in numbers]
     found_train = train[-1]
     assert found_train is not None  # a finalist has a score on train
-    journal.record_reveal()
     seal = journal.seal()
     rows = standings(problem, cases, [*names, f"#{best}"], sealed, basis)
     return Verification(
@@ -156,21 +156,27 @@ def verify(
         basis=basis,
         barred=tuple(barred(problem, names, sealed)),
         conditions=_tried(problem, journal, executor, secret, best, rows, tell) if conditions else (),
-        minimised=_minimised(problem, cases, lesser, smallest, rows[-1]),
+        minimised=_minimised(problem, cases, lesser, smallest, rows[-1], covered=secret_still),
     )
 
 
 def _judge_sealed(
     journal: Journal, executor: Executor, secret: str, numbers: Sequence[int], lesser: str | None
 ) -> tuple[list[Evaluation], Evaluation | None]:
-    """Returns the evaluation of each, and of the smallest diff; that the cases are used is noted before."""
+    """Returns the evaluation of each, and of the smallest diff.
+
+    That the cases are used is noted before they are, and that they are known before anything of them can be read.
+    """
     sources = {number: proposal(journal, number).source for number in numbers}
     journal.record_sealed_use(_now(), numbers[-1], len(sources) + (lesser is not None))
     futures = {number: executor.submit(Task(source, 0.0, "test", secret)) for number, source in sources.items()}
     smallest = None if lesser is None else executor.submit(Task(lesser, 0.0, "test", secret))
-    for number, future in futures.items():
-        journal.record(number, future.result(), journal.seconds(), "test")
-    return [futures[number].result() for number in numbers], None if smallest is None else smallest.result()
+    judged = {number: future.result() for number, future in futures.items()}
+    found = None if smallest is None else smallest.result()
+    journal.record_reveal()
+    for number, evaluation in judged.items():
+        journal.record(number, evaluation, journal.seconds(), "test")
+    return [judged[number] for number in numbers], found
 
 
 def _tried(
@@ -193,13 +199,19 @@ def _tried(
 
 
 def _minimised(
-    problem: Problem, cases: CaseSet, source: str | None, evaluation: Evaluation | None, whole: Standing
+    problem: Problem,
+    cases: CaseSet,
+    source: str | None,
+    evaluation: Evaluation | None,
+    whole: Standing,
+    *,
+    covered: bool,
 ) -> Minimised | None:
     if source is None or evaluation is None:
         return None
     (standing,) = standings(problem, cases, ["smallest diff"], [evaluation], whole.basis)
     against = duels([whole.name], [whole.evaluation, evaluation], cases)
-    return Minimised(hashlib.sha256(source.encode()).hexdigest(), standing, next(iter(against), None))
+    return Minimised(hashlib.sha256(source.encode()).hexdigest(), standing, next(iter(against), None), covered)
 
 
 def barred(problem: Problem, names: Sequence[str], evaluations: Sequence[Evaluation]) -> list[str]:

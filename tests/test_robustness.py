@@ -1,6 +1,9 @@
 """A policy under every condition that its problem names: what is judged, and whose fault a failure is."""
 
 from concurrent.futures import Future
+from dataclasses import replace
+from math import exp
+from random import Random
 
 import pytest
 import tiny
@@ -9,8 +12,8 @@ from evolve import catalog
 from evolve.cases import cases_of
 from evolve.judge import Judge
 from evolve.problem import ProblemError
-from evolve.robustness import Side, side, sweep
-from evolve.statistics import Interval
+from evolve.robustness import Look, Side, sweep, told
+from evolve.statistics import geometric_mean, holm, sign_flip
 from evolve.types import EvolveError, Verdict
 
 SWEEPS = (
@@ -73,19 +76,20 @@ def test_a_policy_is_judged_under_every_setting_beside_its_rivals(problem, execu
     settings = sweep(problem, executor, EXACT, rivals, "validation")
     assert [each.name for each in settings] == ["size=small", "size=large", "far=off"]
     assert {each.cases for each in settings} == {12}
-    assert all(side(each.found.interval) is Side.BETTER for each in settings)
+    assert all(each.sides["reference"] is Side.BETTER for each in settings)
     assert all(each.found.gap == pytest.approx(1.0) for each in settings)
     assert [[duel.baseline for duel in each.duels] for each in settings] == [list(rivals)] * 3
-    small, large, _ = (dict(zip(rivals, each.duels, strict=True)) for each in settings)
-    assert side(small["bad at large"].interval) is Side.NOT_TOLD_APART
-    assert side(large["bad at large"].interval) is Side.BETTER
+    first, second, _ = settings
+    large = dict(zip(rivals, second.duels, strict=True))
+    assert first.sides["bad at large"] is Side.NOT_TOLD_APART
+    assert second.sides["bad at large"] is Side.BETTER
     assert large["reference"].interval == settings[1].found.interval
 
 
 def test_a_policy_may_be_better_under_one_setting_and_worse_under_another(problem, executor):
     small, large, _ = sweep(problem, executor, BAD_AT_LARGE, {}, "validation")
-    assert side(small.found.interval) is Side.BETTER
-    assert side(large.found.interval) is Side.WORSE
+    assert small.sides["reference"] is Side.BETTER
+    assert large.sides["reference"] is Side.WORSE
     assert (small.duels, large.duels) == ((), ())
 
 
@@ -140,16 +144,49 @@ def test_the_sealed_split_is_swept_with_the_secret_and_never_without(problem, ex
         sweep(problem, executor, EXACT, {}, "test")
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "stretches", "found"),
-    [
-        (1.01, 1.1, 12, Side.BETTER),
-        (0.9, 0.99, 12, Side.WORSE),
-        (0.9, 1.1, 12, Side.NOT_TOLD_APART),
-        (1.0, 1.0, 12, Side.NOT_TOLD_APART),
-        (1.01, 1.1, 1, Side.NOT_TOLD_APART),
-        (0.9, 0.99, 1, Side.NOT_TOLD_APART),
-    ],
-)
-def test_the_whole_interval_decides(low, high, stretches, found):
-    assert side(Interval((low + high) / 2, low, high, stretches)) is found
+def test_what_is_said_is_corrected_for_the_number_of_looks():
+    look = Look(1.1, 0.02, close=False)
+    assert told([look]) == [Side.BETTER]
+    assert told([look, Look(1.0, 0.9, close=False)]) == [Side.BETTER, Side.NOT_TOLD_APART]
+    assert told([look] * 10) == [Side.NOT_TOLD_APART] * 10
+    assert told([replace(look, chance=0.001), *[look] * 9])[0] is Side.BETTER
+    assert told([replace(look, factor=0.9)]) == [Side.WORSE]
+    assert told([replace(look, close=True)]) == [Side.NOT_TOLD_APART]
+
+
+def test_a_policy_that_only_differs_by_rounding_or_on_few_cases_is_not_told_apart(problem, executor):
+    nearly = "def guess(x):\n    return 3.0 * x + (1e-12 if x > 0 else 0)\n"
+    small, *_ = sweep(problem, executor, nearly, {"exact": EXACT}, "validation")
+    assert small.sides["exact"] is Side.NOT_TOLD_APART
+    on_few = "def guess(x):\n    return 3.0 * x + (0 if x > 3 else 1)\n"
+    small, *_ = sweep(problem, executor, on_few, {"exact": EXACT}, "validation")
+    assert small.sides["exact"] is Side.NOT_TOLD_APART
+
+
+def test_a_difference_made_by_a_single_case_is_none():
+    ratios = [1.5] + [1.0] * 11
+    assert sign_flip(ratios, range(12)) == 1.0
+    assert sign_flip([1.5] * 12, [0] * 12) == 1.0  # one stretch of data tells nothing
+    assert sign_flip([1.5] * 12, range(12)) == 2 / 2**12
+    assert 0.3 < sign_flip([1.2, 0.9, 1.1, 0.95, 1.3, 0.8] * 2, range(12)) < 0.9
+
+
+def test_on_many_cases_the_test_draws_signs_and_sees_what_is_there():
+    assert sign_flip([1.01] * 40, range(40)) < 0.001
+    assert sign_flip([1.01, 1 / 1.01] * 20, range(40)) > 0.9
+
+
+def test_corrected_chances_follow_holm():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, 0.9]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+def test_by_chance_alone_hardly_any_sweep_says_anything():
+    random = Random(7)
+    said = 0
+    for _ in range(200):
+        noise = [[exp(random.gauss(0, 0.05)) for _ in range(12)] for _ in range(20)]
+        looks = [Look(geometric_mean(each), sign_flip(each, range(12)), close=False) for each in noise]
+        said += any(side is not Side.NOT_TOLD_APART for side in told(looks))
+    assert said <= 20  # 5% of 200 are 10

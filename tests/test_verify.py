@@ -116,7 +116,19 @@ def test_the_smallest_diff_is_judged_beside_the_best_and_counts_as_a_policy(veri
     assert result.minimised.standing.evaluation.score > result.found.evaluation.score
     assert result.minimised.whole.better == 6
     assert len([task for task in executor.tasks if task.cases == "test"]) == 3
+    assert result.minimised.covered
+    again = verify(problem, journal, executor, "secret", minimised=lambda number: smallest)
+    assert not again.minimised.covered  # for all that is known it was made after the first one
     assert verify(problem, journal, executor, "secret").minimised is None
+
+
+def test_nothing_of_the_sealed_cases_can_be_read_before_the_journal_says_that_they_are_known(verified, journal):
+    _, _, executor, problem = verified(BETTER, more=True, verifying=False)
+    known = []
+    record = journal.record
+    journal.record = lambda number, *rest: (known.append((rest[-1], journal.seal().turns)), record(number, *rest))
+    verify(problem, journal, executor, "secret")
+    assert {turns for cases, turns in known if cases == "test"} == {2}
 
 
 def test_where_more_is_better_the_same_holds(verified):

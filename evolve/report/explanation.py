@@ -18,6 +18,10 @@ from evolve.report.diffs import unified
 from evolve.text import brief, counted, inert
 
 _WIDTH = 110
+_UNSEEN = (
+    "the search pressed on train and validation chose its best, so gains there flatter; the fresh cases, drawn as "
+    "sealed ones are, had no part in anything"
+)
 _NO_FRESH = "no cases are left that had no part in that: those of the test split are recorded and public"
 _MOST_LINES = 12
 """Of one hunk that are shown, and of what has no effect."""
@@ -69,9 +73,17 @@ def conclusion(found: Explanation) -> str:
     if found.lead_kept is None:
         why = f"{found.base} has no score there" if found.gain is None else "no gain"
         return f"{whole}{why} on the {_called(found)} cases; {hunks}; what does as well differs by {sizes}"
-    gain = "" if found.gain is None else f"{found.gain - 1:+.2%} on the {_called(found)} cases; "
+    gain = "" if found.gain is None else f"{found.gain - 1:+.2%} on the {_called(found)} cases{_fresh(found)}; "
     kept = f"the smallest diff that keeps {found.lead_kept:.1%} of {_lead(found)} has {sizes}"
     return f"{whole}{gain}{hunks}; {kept}"
+
+
+def _fresh(found: Explanation) -> str:
+    """Returns what is left of the gain on cases that neither the search nor the choice of its best has seen."""
+    fresh = found.scores.get(FRESH)
+    if fresh is None or fresh.policy is None or fresh.base is None:
+        return ""
+    return f", {fresh.policy / fresh.base - 1:+.2%} on fresh ones"
 
 
 def _lead(found: Explanation) -> str:
@@ -114,7 +126,7 @@ def _scores(found: Explanation) -> list[str]:
     kept = f"it had to keep at least {1 - found.tolerance:.0%} of that on {chosen}, where it was chosen"
     if found.lead_kept is None:
         kept = f"the smallest diff had to do as well on {chosen}"
-    unseen = "the fresh cases, drawn as sealed ones are, had no part in that" if found.fresh else _NO_FRESH
+    unseen = _UNSEEN if found.fresh else _NO_FRESH
     return [
         tables.table(("policy", "lines", *headings), rows),
         f"lines: removed and added; kept: the smallest diff's share of {_lead(found)}, of logarithms",

@@ -8,14 +8,10 @@ from evolve.folder import RunFolder
 from evolve.header import Header
 from evolve.journal import Journal
 from evolve.problem import Problem
-from evolve.publication.losses import losses
 from evolve.report import lineage, robustness, runs, tables, turns
 from evolve.standings import Standing
 from evolve.text import brief, inert, kept
 from evolve.verify import Verification
-
-_GROUPS = 3
-"""Of cases, of those that the best found is behind on."""
 
 
 def proof(folder: RunFolder, journal: Journal, problem: Problem, result: Verification, *, colour: bool) -> str:
@@ -112,24 +108,14 @@ def _scores(result: Verification, objective: str, searched: str) -> str:
 
 
 def words(result: Verification) -> list[str]:
-    """Returns what a person would say of it: on how many cases it is better, where it is behind, and under what."""
+    """Returns what a person would say of it: on how many cases it is better, and under what it is ahead or behind."""
     if result.found.evaluation.score is None or result.baseline is not None:
         return []
     reference = result.standings[0].name
     duel = next((duel for duel in result.duels if duel.baseline == reference), None)
     cases = f"{result.cases} {kept(result.held_out)} cases"
     said = [] if duel is None else [f"better than the {reference} on {duel.better} of {cases}, worse on {duel.worse}"]
-    return [*said, *_behind(result), *robustness.words(result.conditions)]
-
-
-def _behind(result: Verification) -> list[str]:
-    """Returns the groups of cases on which the best found is behind the best baseline."""
-    best = result.standings[result.best_baseline]
-    if best.evaluation.score is None:
-        return []
-    groups = [group for group in losses(best.name, result.found.evaluation, best.evaluation).groups if group.ratio < 1]
-    listed = ", ".join(f"{brief(group.word, 40)} ({group.ratio:.4f} on {group.cases})" for group in groups[:_GROUPS])
-    return [f"behind {best.name} on the cases of {listed}"] if groups else []
+    return [*said, *robustness.words(result.conditions)]
 
 
 def _conditions(result: Verification) -> list[str]:

@@ -1,19 +1,16 @@
 """How a policy answers to load, skew and noise, as a table and in words."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from evolve.report import tables
-from evolve.robustness import Setting, Side, side
+from evolve.robustness import REFERENCE, Setting, Side
 from evolve.statistics import Interval
 from evolve.text import brief
 from evolve.types import Verdict
 
-REFERENCE = "reference"
 _NAME = 60
 _FEEDBACK = 300
-_ALONE = "each interval is a 95% one by itself: of twenty about one is off by chance"
-Intervals = Mapping[str, Mapping[str, Interval]]
-"""What a policy reached against each rival, and there under each setting."""
+_ALONE = "each interval is a 95% one by itself, of few cases; what is said in words holds for all of them together"
 
 
 def table(settings: Sequence[Setting]) -> list[str]:
@@ -42,19 +39,36 @@ def table(settings: Sequence[Setting]) -> list[str]:
 
 
 def words(settings: Sequence[Setting]) -> list[str]:
-    """Returns short phrases on where the policy fails, is worse, cannot be told apart, or is ahead throughout.
+    """Returns short phrases on where the policy fails, and on where it is worse or ahead, for each rival.
 
-    What decides is the 95% interval of a setting: all of it below one is worse, all of it above one is ahead.
+    What decides is a test that is corrected for the number of looks (``evolve.robustness.told``), no interval alone.
     """
-    known = _intervals(settings)
-    phrases = [
+    failures = [
         f"{verdict} under {_places({each.name for each in settings if _verdict(each) is verdict}, settings)}"
         for verdict in dict.fromkeys(map(_verdict, settings))
         if verdict is not Verdict.OK
     ]
-    phrases += [phrase for rival, found in known.items() for phrase in _worse(rival, found)]
-    phrases += [phrase for rival, found in known.items() for phrase in _alike(rival, found, settings)]
-    return phrases + [phrase for rival, found in known.items() for phrase in _ahead(rival, found, settings)]
+    rivals = dict.fromkeys(rival for each in settings for rival in each.sides)
+    return [*failures, *(_against(rival, settings) for rival in rivals)]
+
+
+def _against(rival: str, settings: Sequence[Setting]) -> str:
+    """Returns what may be said against one rival: where the policy is worse, where ahead, and what is left."""
+    known = [each for each in settings if rival in each.sides]
+    where = {side: [each for each in known if each.sides[rival] is side] for side in Side}
+    parts = []
+    if worse := where[Side.WORSE]:
+        parts.append(f"worse than {_called(rival)} under {_listed(_with_interval(each, rival) for each in worse)}")
+    if ahead := where[Side.BETTER]:
+        parts.append(f"ahead of {_called(rival)} under {_places({each.name for each in ahead}, settings)}")
+    if where[Side.NOT_TOLD_APART] and parts:
+        return f"{'; '.join(parts)}; not told apart under the others"
+    return "; ".join(parts) or f"not told apart from {_called(rival)} under any condition"
+
+
+def _with_interval(each: Setting, rival: str) -> str:
+    against = {duel.baseline: duel.interval for duel in each.duels}
+    return f"{_name(each.name)} ({_figures(each.found.interval if rival == REFERENCE else against.get(rival))})"
 
 
 def _row(each: Setting, others: Sequence[str]) -> tuple[str, ...]:
@@ -76,36 +90,6 @@ def _figures(interval: Interval | None) -> str:
 
 def _rivals(settings: Sequence[Setting]) -> list[str]:
     return list(dict.fromkeys(duel.baseline for each in settings for duel in each.duels))
-
-
-def _intervals(settings: Sequence[Setting]) -> Intervals:
-    """Returns the intervals against the reference, then those against every other rival."""
-    found: dict[str, dict[str, Interval]] = {}
-    for each in settings:
-        if each.found.interval is not None:
-            found.setdefault(REFERENCE, {})[each.name] = each.found.interval
-    for each in settings:
-        for duel in each.duels:
-            found.setdefault(duel.baseline, {})[each.name] = duel.interval
-    return found
-
-
-def _worse(rival: str, found: Mapping[str, Interval]) -> list[str]:
-    where = [
-        f"{_name(name)} ({_figures(interval)})" for name, interval in found.items() if side(interval) is Side.WORSE
-    ]
-    return [f"worse than {_called(rival)} under {_listed(where)}"] if where else []
-
-
-def _alike(rival: str, found: Mapping[str, Interval], settings: Sequence[Setting]) -> list[str]:
-    where = {name for name, interval in found.items() if side(interval) is Side.NOT_TOLD_APART}
-    return [f"not told apart from {_called(rival)} under {_places(where, settings)}"] if where else []
-
-
-def _ahead(rival: str, found: Mapping[str, Interval], settings: Sequence[Setting]) -> list[str]:
-    """Names the conditions under every setting of which the policy is ahead."""
-    whole, _ = _grouped({name for name, interval in found.items() if side(interval) is Side.BETTER}, settings)
-    return [f"ahead of {_called(rival)} under every setting of {_listed(whole)}"] if whole else []
 
 
 def _places(names: Collection[str], settings: Sequence[Setting]) -> str:
