@@ -12,7 +12,7 @@ from evolve.types import EvolveError
 if TYPE_CHECKING:
     from evolve.executors import Executor
     from evolve.explaining.base import Base
-    from evolve.explaining.explain import Question
+    from evolve.explaining.question import Question
     from evolve.header import Header
     from evolve.journal import Journal
     from evolve.problem import Problem
@@ -51,7 +51,7 @@ def _insist_on_scores(journal: "Journal") -> None:
 
 def _question(options: argparse.Namespace, journal: "Journal", problem: "Problem", executor: "Executor") -> "Question":
     from evolve.cases import basis_of
-    from evolve.explaining.explain import EVALUATIONS, TOLERANCE, Question
+    from evolve.explaining.question import EVALUATIONS, TOLERANCE, Question
 
     base = _against(options, problem)  # a wrong name is said before anything is judged
     cases = _cases(problem, journal.header)

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Self, TextIO
 
 from evolve.explaining.by_case import Against, ByCase
-from evolve.explaining.explain import FRESH
 from evolve.explaining.explanation import Explanation, Size
+from evolve.explaining.judged import FRESH
 from evolve.explaining.trim import Idle
 from evolve.explaining.worth import Effect, Worth
 from evolve.folder import RunFolder

@@ -9,7 +9,8 @@ import pytest
 from explaining.plain import REFERENCE, Direct, Plain
 
 from evolve.explaining.base import Base
-from evolve.explaining.explain import Question, explain
+from evolve.explaining.explain import explain
+from evolve.explaining.question import Question
 from evolve.explaining.trials import Trials
 from evolve.explaining.trim import Trimmed
 from evolve.report import tables

@@ -7,7 +7,8 @@ import pytest
 from explaining.plain import REFERENCE, Direct, Plain
 
 from evolve.explaining.base import Base
-from evolve.explaining.explain import Question, explain
+from evolve.explaining.explain import explain
+from evolve.explaining.question import Question
 from evolve.folder import RunFolder
 from evolve.report.explanation import Progress, describe
 
