@@ -18,7 +18,7 @@ LEVEL = 0.05
 """How probable it may be that one of all the sides that are told of a policy is told by chance."""
 
 
-class Side(enum.Enum):
+class Side(enum.StrEnum):
     """What may be said of a policy against another under a setting."""
 
     BETTER = "better"

@@ -1,5 +1,6 @@
 """A policy under every condition that its problem names: what is judged, and whose fault a failure is."""
 
+import json
 from concurrent.futures import Future
 from dataclasses import replace
 from math import exp
@@ -12,6 +13,7 @@ from evolve import catalog
 from evolve.cases import cases_of
 from evolve.judge import Judge
 from evolve.problem import ProblemError
+from evolve.report.tables import as_json
 from evolve.robustness import Look, Side, sweep, told
 from evolve.statistics import geometric_mean, holm, sign_flip
 from evolve.types import EvolveError, Verdict
@@ -84,6 +86,11 @@ def test_a_policy_is_judged_under_every_setting_beside_its_rivals(problem, execu
     assert first.sides["bad at large"] is Side.NOT_TOLD_APART
     assert second.sides["bad at large"] is Side.BETTER
     assert large["reference"].interval == settings[1].found.interval
+
+
+def test_what_is_said_of_it_goes_into_records(problem, executor):
+    first, *_ = json.loads(as_json(sweep(problem, executor, EXACT, {"bad at large": BAD_AT_LARGE}, "validation")))
+    assert first["sides"] == {"reference": "better", "bad at large": "not told apart"}
 
 
 def test_a_policy_may_be_better_under_one_setting_and_worse_under_another(problem, executor):
