@@ -74,8 +74,13 @@ def conclusion(found: Explanation) -> str:
         why = f"{found.base} has no score there" if found.gain is None else "no gain"
         return f"{whole}{why} on the {_called(found)} cases; {hunks}; what does as well differs by {sizes}"
     gain = "" if found.gain is None else f"{found.gain - 1:+.2%} on the {_called(found)} cases{_fresh(found)}; "
-    kept = f"the smallest diff that keeps {found.lead_kept:.1%} of {_lead(found)} has {sizes}"
+    kept = f"the smallest diff that keeps {_kept(found.lead_kept)} of {_lead(found)} has {sizes}"
     return f"{whole}{gain}{hunks}; {kept}"
+
+
+def _kept(share: float | None) -> str:
+    """Returns a share of the lead in percent; of a lead that is next to nothing it says little."""
+    return "over 200%" if share is not None and share > 2 else tables.share(share)
 
 
 def _fresh(found: Explanation) -> str:
@@ -119,7 +124,7 @@ def _scores(found: Explanation) -> list[str]:
             "smallest diff",
             _size(found.smallest),
             [each.minimised for each in scores],
-            [tables.share(each.kept) for each in scores],
+            [_kept(each.kept) for each in scores],
         ),
     ]
     chosen = brief(" and on ".join(name for name in found.scores if name != FRESH), 80)
