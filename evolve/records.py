@@ -30,9 +30,22 @@ _TOLD = (
     "WHERE train.cases = 'train' AND source IS NOT NULL ORDER BY proposals.number"
 )
 _NO_CASES = rows.packed(())
+_LONGEST_IN_LOG = 2000
+
+
+def _cut(column: str) -> str:
+    """Returns a column of the log as it is read: a text is cut where it is too long for a line, and says so."""
+    more = f"' [' || (length({column}) - {_LONGEST_IN_LOG}) || ' more characters]'"
+    return (
+        f"CASE WHEN typeof({column}) = 'text' AND length({column}) > {_LONGEST_IN_LOG} "
+        f"THEN substr({column}, 1, {_LONGEST_IN_LOG}) || {more} ELSE {column} END"
+    )
+
+
 _LOG = (
-    "SELECT number, coalesce(outcome, verdict), score, proposer, operator, parents, "
-    "CASE WHEN source IS NULL THEN message ELSE rationale END "
+    f"SELECT number, {_cut('coalesce(outcome, verdict)')}, score, "  # noqa: S608 - words of ours alone
+    f"{_cut('proposer')}, {_cut('operator')}, {_cut('parents')}, "
+    f"CASE WHEN source IS NULL THEN {_cut('message')} ELSE {_cut('rationale')} END "
     "FROM proposals LEFT JOIN (SELECT * FROM evaluations WHERE cases = 'train') USING (number) "
     "WHERE (verdict IS NOT NULL OR outcome IS NOT NULL)"
 )
@@ -212,7 +225,7 @@ class Records:
             return 0.0 if seconds is None else rows.real(seconds)
 
     def log(self) -> list[Entry]:
-        """Returns every told turn in order, without sources and cases."""
+        """Returns every told turn in order, without sources and cases; a text that is too long for a line is cut."""
         found = self._all(f"{_LOG} ORDER BY number")
         with self._explained():
             return [rows.entry(row) for row in found]

@@ -4,6 +4,8 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import starmap
 from typing import Any
 
 from evolve.text import brief
@@ -97,20 +99,25 @@ def unpacked(text: str) -> tuple[CaseResult, ...]:
         ValueError, KeyError, TypeError: the text is no such JSON.
     """
     columns = json.loads(text)
-    cases, ratios, metrics = columns["case"], columns["ratio"], columns["metrics"]
-    rows = zip(*metrics.values(), strict=True) if metrics else ((),) * len(cases)
-    return tuple(
-        CaseResult(
-            words(case), real(ratio), {k: _metric(v) for k, v in zip(metrics, row, strict=True) if v is not None}
-        )
-        for case, ratio, row in zip(cases, ratios, rows, strict=True)
+    cases, ratios, metrics = columns["case"], columns["ratio"], dict(columns["metrics"])
+    if not set(map(type, cases)) <= {str}:
+        raise TypeError(f"expected names of cases, found {_shown(cases)}")
+    lacking = [_checked(column) for column in (ratios, *metrics.values())]
+    rows = (
+        map(dict, map(partial(zip, metrics), zip(*metrics.values(), strict=True))) if metrics else ({} for _ in cases)
     )
+    if any(lacking):
+        rows = ({name: value for name, value in row.items() if value is not None} for row in rows)
+    return tuple(starmap(CaseResult, zip(cases, map(float, ratios), rows, strict=True)))
 
 
-def _metric(value: Any) -> Any:
-    """Returns a number as it is, whole or not."""
-    real(value)
-    return value
+def _checked(column: Sequence[object]) -> bool:
+    """Insists on finite numbers, and returns whether some are missing; all at once, for there are many."""
+    kinds = set(map(type, column))
+    if not (kinds <= {int, float} and all(map(math.isfinite, column))):  # type: ignore[arg-type]
+        for value in column:
+            real_or_none(value)
+    return type(None) in kinds
 
 
 def evaluation(row: tuple[Any, ...]) -> Evaluation:

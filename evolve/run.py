@@ -121,7 +121,10 @@ class Run:
 
     @property
     def log(self) -> list[Step]:
-        """Every turn in order, with its score and what it gained; without sources and cases, so it is quick."""
+        """Every turn in order, with its score and what it gained; without sources and cases, so it is quick.
+
+        A rationale of more than 2,000 characters is cut, and says so; ``run.candidate(number)`` has all of it.
+        """
         return lineage.log(self._journal, every=True)
 
     @property

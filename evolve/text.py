@@ -2,9 +2,16 @@
 
 import difflib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, pairwise
 
 _LONGEST_LINE = 2000
+_EXCERPT = 60
+"""Characters shown of the end of a line where it differs from one that begins alike."""
+
+_LONGEST_SPACED = 10_000
+"""Characters in which the words of a brief text are looked for, blanks between them included."""
+
 _MOST_COMPARISONS = 20_000_000
 """Of lines in a diff: a second's work.  Texts made for it would take minutes."""
 
@@ -25,8 +32,17 @@ def visible(text: str) -> str:
 
 def brief(text: str, width: int) -> str:
     """Returns the same on one line of at most ``width`` characters."""
-    line = " ".join(inert(text).split())
-    return line if len(line) <= width else line[: width - 3] + "..."
+    begin = text[: max(_LONGEST_SPACED, 4 * width)]
+    line = " ".join(inert(begin).split())
+    return line if len(line) <= width and begin == text else line[: width - 3] + "..."
+
+
+def clipped(text: str, characters: int, lines: int) -> list[str]:
+    """Returns the lines of the beginning of a text, inert; where that is not all of it, the last line says so."""
+    shown = inert(text[:characters]).splitlines()
+    if len(text) <= characters and len(shown) <= lines:
+        return shown
+    return [*shown[:lines], f"[cut here; it has {counted(len(text), 'character')} in all]"]
 
 
 def counted(number: int, noun: str) -> str:
@@ -40,15 +56,34 @@ def kept(held_out: bool) -> str:
 
 
 def unified(old: str, new: str, old_name: str, new_name: str, context: int = 3) -> list[str]:
-    """Returns the lines of a unified diff of two policies; none when they are equal.
+    """Returns the lines of a unified diff of two policies, inert; none when they are equal but for line ends.
 
-    Where it would take too long to find out what they share, all of one is replaced by all of the other.
+    Lines that differ look different.  Where it would take too long to find out what the texts share, all of one is
+    replaced by all of the other.
     """
-    before, after = inert(old).splitlines(), inert(new).splitlines()
-    if before == after or not _is_endless(before, after):
-        return list(difflib.unified_diff(before, after, old_name, new_name, lineterm="", n=context))
-    head = [f"--- {old_name}", f"+++ {new_name}", f"@@ -1,{len(before)} +1,{len(after)} @@"]
-    return [*head, *(f"-{line}" for line in before), *(f"+{line}" for line in after)]
+    before, after = lines(old), lines(new)
+    if before != after and _is_endless(before, after):
+        places = f"@@ -1,{len(before)} +1,{len(after)} @@"
+        diff = [places, *(f"-{line}" for line in before), *(f"+{line}" for line in after)]
+    else:
+        diff = list(difflib.unified_diff(before, after, lineterm="", n=context))[2:]
+    shown = told_apart(before, after) if diff else {}
+    body = [line if line[0] == "@" else line[0] + shown[line[1:]] for line in diff]
+    return [f"--- {old_name}", f"+++ {new_name}", *body] if diff else []
+
+
+def lines(text: str) -> list[str]:
+    """Returns a text's lines as they are compared: without their ends, which may be those of Windows."""
+    return text.replace("\r\n", "\n").removesuffix("\n").split("\n") if text else []
+
+
+def told_apart(*texts: Iterable[str]) -> dict[str, str]:
+    """Returns how each of some lines is shown: inert, and so that two that differ do not look the same."""
+    alike: dict[str, list[str]] = {}
+    for line in dict.fromkeys(chain(*texts)):
+        alike.setdefault(_inert_line(line), []).append(line)
+    plain = {same[0]: shown for shown, same in alike.items() if len(same) == 1}
+    return plain | {line: shown for same in alike.values() if len(same) > 1 for line, shown in _distinct(same)}
 
 
 def changes(before: Sequence[str], after: Sequence[str], context: int = 3) -> list[list[Change]]:
@@ -80,6 +115,29 @@ def _inert_line(line: str) -> str:
     if not shown.isprintable():
         shown = _shown(shown)
     return shown if len(line) <= _LONGEST_LINE else f"{shown} [{len(line) - _LONGEST_LINE} more characters]"
+
+
+def _distinct(same: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yields lines that look the same, each as it is shown beside the others."""
+    ordered = sorted(same)
+    shared = [_shared(one, other) for one, other in pairwise(ordered)]
+    for line, before, after in zip(ordered, [0, *shared], [*shared, 0], strict=True):
+        column = max(before, after)  # in order, the most alike are neighbours
+        more = f"{len(line) - _LONGEST_LINE} more characters"
+        if column >= _LONGEST_LINE:
+            more += f"; others differ from column {column + 1:,} on: {_escaped(line[column : column + _EXCERPT])}"
+        yield line, _escaped(line[:_LONGEST_LINE]) + (f" [{more}]" if len(line) > _LONGEST_LINE else "")
+
+
+def _shared(one: str, other: str) -> int:
+    """Returns how many characters two lines have in common at their beginnings."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((place for place, (left, right) in pairs if left != right), min(len(one), len(other)))
+
+
+def _escaped(line: str) -> str:
+    """Returns a line whose control characters are written as Python writes them."""
+    return "".join(c if c.isprintable() or c == "\t" else c.encode("unicode_escape").decode("ascii") for c in line)
 
 
 def _shown(line: str) -> str:

@@ -1,5 +1,6 @@
 """How quickly a large run is read: for ``make bench``."""
 
+import resource
 import statistics
 import subprocess
 import sys
@@ -32,11 +33,12 @@ def reading_times(repeats: int = 9) -> list[Row]:
 
 
 def _row(command: tuple[str, ...], large: Path, small: Path, repeats: int) -> Row:
-    pairs = [(_seconds(command, large), _seconds(command, small)) for _ in range(repeats + 1)][1:]
-    slow, quick = (statistics.median(times) for times in zip(*pairs, strict=True))
+    measured = [(*_seconds(command, large), *_seconds(command, small)) for _ in range(repeats + 1)][1:]
+    slow, cpu_seconds, quick, _ = (statistics.median(times) for times in zip(*measured, strict=True))
+    pairs = [(one, other) for one, _, other, _ in measured]
     return Row(
         f"evolve {' '.join(command)}, a run of {LARGE:,}",
-        f"{slow:.3f} s",
+        f"{slow:.3f} s ({cpu_seconds:.3f} s of CPU)",
         f"a run of {SMALL} {quick:.3f} s",
         spread([one / other for one, other in pairs]),
         f"{SECONDS} s",
@@ -44,8 +46,14 @@ def _row(command: tuple[str, ...], large: Path, small: Path, repeats: int) -> Ro
     )
 
 
-def _seconds(command: tuple[str, ...], run: Path) -> float:
+def _seconds(command: tuple[str, ...], run: Path) -> tuple[float, float]:
+    """Returns the seconds that a command takes by the clock and of CPU."""
     name, *rest = command
-    start = time.perf_counter()
+    start, used = time.perf_counter(), _cpu_seconds()
     subprocess.run([sys.executable, "-m", "evolve", name, str(run), *rest], check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - start
+    return time.perf_counter() - start, _cpu_seconds() - used
+
+
+def _cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

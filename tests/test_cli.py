@@ -205,6 +205,39 @@ def test_score_compares_files_and_baselines(evolve, home):
     assert re.match(r"mine\.py +OK +\d+\.\d{3} +\[.*\] +1\.000 +100\.0%", lines[3])
 
 
+def test_options_may_stand_before_the_policies(evolve, home):
+    (home / "mine.py").write_text("def guess(x):\n    return 3 * x\n")
+    for arguments in (
+        ["--workers", 1, "tiny.py", "reference", "mine.py"],
+        ["tiny.py", "--workers", 1, "reference", "mine.py"],
+        ["tiny.py", "reference", "--workers", 1, "mine.py"],
+    ):
+        status, out, _ = evolve("score", *arguments)
+        assert (status, [line.split()[0] for line in out.splitlines()[2:4]]) == (0, ["reference", "mine.py"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["score"], "the following arguments are required: PROBLEM"),
+        (["export"], "the following arguments are required: RUN, --to"),
+        (["export", "--to", "x"], "the following arguments are required: RUN"),
+        (["diff", "run", "1", "-y", "2", "3"], "unknown argument 3; `evolve diff --help` lists what it takes"),
+        (["show", "run", "--promt", "3"], "unknown argument --promt; did you mean --prompt?"),
+        (["score", "tiny.py", "--split", "train", "a.py", "--cases", "b"], "not allowed with argument --split"),
+        (["show", "run", "--json", "best"], "argument ID: invalid int value: 'best'"),
+        (["explain", "run", "--evaluations", "0", "3"], "expected a whole number of at least 1, got '0'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_use_is_said_as_well_wherever_options_stand(evolve, arguments, said):
+    status, out, errors = evolve(*arguments)
+    assert (status, out) == (2, "")
+    assert errors.startswith(f"usage: evolve {arguments[0]} [-h]")
+    assert f"evolve {arguments[0]}: error: " in errors
+    assert said in errors
+
+
 def test_score_in_json(as_json):
     (row,) = as_json("score", "tiny.py", "--split", "validation", "--workers", 1)
     assert (row["name"], row["evaluation"]["score"], row["gap"]) == ("reference", 1.0, 0.0)
@@ -228,7 +261,7 @@ def test_a_policy_without_a_score_has_its_reason_under_the_table_in_harmless_tex
         ("nothing.py", "cannot read the policy nothing.py: No such file or directory; the baselines are reference"),
         ("run", "cannot read the policy run: Is a directory"),
         ("binary", "the policy binary is not UTF-8 text"),
-        ("/dev/zero", "/dev/zero is larger than 1 MiB"),
+        ("/dev/zero", "the policy /dev/zero is no plain file"),
     ],
 )
 def test_a_policy_that_cannot_be_read_is_refused(evolve, home, policy, message):

@@ -1,5 +1,7 @@
 """The journal: what it keeps, and what it says when the file is not what it was."""
 
+import json
+import math
 import sqlite3
 
 import pytest
@@ -122,6 +124,33 @@ def test_metrics_may_differ_from_case_to_case():
     results = (CaseResult("a", 1.0, {"x": 1.0}), CaseResult("b", 1.0, {"x": 2.0, "y": 3.0}))
     assert unpacked(packed(results)) == results
     assert unpacked(packed(())) == ()
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        *((column, value) for column in ("ratio", "metrics") for value in ("1", True, [], {}, math.nan, math.inf)),
+        ("ratio", None),
+        ("case", 7),
+        ("case", None),
+    ],
+)
+def test_results_that_make_no_sense_are_refused(column, value):
+    columns = {"case": ["a", "b"], "ratio": [1.5, 2], "metrics": {"cost": [1, None]}}
+    assert [result.metrics for result in unpacked(json.dumps(columns))] == [{"cost": 1}, {}]
+    (columns["metrics"]["cost"] if column == "metrics" else columns[column])[1] = value
+    with pytest.raises(TypeError, match=r"expected|float"):
+        unpacked(json.dumps(columns))
+
+
+@pytest.mark.parametrize("shorter", ["case", "ratio", "metrics"])
+def test_results_of_which_some_are_lost_are_refused(shorter):
+    columns = {"case": ["a", "b"], "ratio": [1.5, 2], "metrics": {"cost": [1, 2], "hours": [3, 4]}}
+    (columns["metrics"]["hours"] if shorter == "metrics" else columns[shorter]).pop()
+    with pytest.raises(ValueError, match="zip"):
+        unpacked(json.dumps(columns))
+    with pytest.raises(TypeError):
+        unpacked(json.dumps({**columns, "metrics": 7}))
 
 
 def test_reading_changes_nothing_and_works_beside_a_writer(path):

@@ -1,15 +1,20 @@
 """Reading a run on the command line: its log with gains, and differences of anything, of sound runs and others."""
 
 import json
+import os
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
 
 import big_run
 import pytest
 import tiny
 
+import evolve as evolve_api
 from evolve.cli import main
 from evolve.folder import RunFolder
 from evolve.types import Miss, Outcome, Proposal
@@ -207,7 +212,7 @@ def test_what_is_compared_with_itself_is_the_same(run, evolve):
         (["nowhere.py"], "cannot read the policy nowhere.py: No such file or directory; the baselines are reference"),
         (["run"], "cannot read the policy run: Is a directory"),
         (["binary"], "the policy binary is not UTF-8 text"),
-        (["/dev/zero"], "/dev/zero is larger than 1 MiB"),
+        (["/dev/zero"], "the policy /dev/zero is no plain file"),
         (["77"], "the run has no candidate 77; it has 0 to 6"),
         (["9" * 18], "the run has no candidate 999"),
         (["9" * 30], "no candidate, baseline or file '999"),
@@ -366,3 +371,132 @@ def test_the_line_to_the_best_is_as_long_as_it_is(new_run, evolve):
     journal._connection.execute("COMMIT")
     found = json.loads(evolve("log", "run", "--json")[1])
     assert [step["number"] for step in found] == list(range(3000))
+
+
+def test_a_run_that_a_process_works_on_is_said_to_be_where_the_kernel_tells(run, evolve, tmp_path):
+    said = "now       a process works on it, and it may come to more"
+    with RunFolder(tmp_path / "run").locked():
+        if f":{(tmp_path / 'run' / 'lock').stat().st_ino} " not in Path("/proc/locks").read_text():
+            pytest.skip("the kernel does not tell")
+        assert said in evolve("show", "run")[1].splitlines()
+        assert json.loads(evolve("show", "run", "--json")[1])["worked_on"] is True
+    assert said not in evolve("show", "run")[1]
+    (tmp_path / "run" / "lock").unlink()
+    assert json.loads(evolve("show", "run", "--json")[1])["worked_on"] is False
+
+
+# Texts and files of strangers
+
+
+def test_two_policies_that_look_the_same_are_not_said_to_be(run, evolve):
+    add(run, 6, 1.0, source="x = '" + "a" * 2500 + "1'\n")
+    add(run, 7, 1.0, source="x = '" + "a" * 2500 + "2'\n")
+    for how in ([], ["-y"]):
+        out = evolve("diff", "run", 6, 7, *how)[1]
+        assert "are the same" not in out
+        assert " ".join(out.split()).count("others differ from column 2,506 on") == 2
+    with evolve_api.load("run") as opened:
+        assert opened.diff(6, 7).count("others differ from column 2,506 on") == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["diff", "run", "-y", "2", "4"],
+        ["diff", "run", "2", "-y", "4"],
+        ["diff", "-y", "run", "2", "4"],
+        ["diff", "run", "2", "--width", "120", "4"],
+        ["diff", "--width", "120", "run", "--", "2", "4"],
+    ],
+    ids=" ".join,
+)
+def test_options_may_stand_between_what_is_compared(run, evolve, monkeypatch, arguments):
+    monkeypatch.setenv("COLUMNS", "120")
+    assert evolve(*arguments) == evolve("diff", "run", "2", "4", "-y")
+
+
+def test_options_may_stand_before_the_number_of_a_candidate(run, evolve):
+    assert (
+        evolve("show", "--json", "run", 2) == evolve("show", "run", "--json", 2) == evolve("show", "run", 2, "--json")
+    )
+    assert json.loads(evolve("show", "run", "--json", 2)[1])["number"] == 2
+
+
+@pytest.fixture
+def planted(run, tmp_path):
+    """Plants in the run's folder a pipe, and links to a file that is none of the run's."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "key.py").write_text("secret = 1\n")
+    os.mkfifo("run/pipe.py")
+    for name, to in (
+        ("link.py", "../elsewhere/key.py"),
+        ("inner", "../elsewhere"),
+        ("loop.py", "loop.py"),
+        ("nowhere.py", "../nowhere.py"),
+    ):
+        (tmp_path / "run" / name).symlink_to(to)
+    (tmp_path / "elsewhere" / "journal.sqlite").touch()
+    (tmp_path / "mine").symlink_to("run")
+
+
+@pytest.mark.parametrize("name", ["pipe.py", "link.py", "inner/key.py", "loop.py", "nowhere.py", "inner/../link.py"])
+@pytest.mark.parametrize("folder", ["run", "./run", "mine"])
+def test_what_is_planted_in_a_run_is_neither_followed_nor_waited_for(planted, said, folder, name):
+    message = said("diff", "run", 2, f"{folder}/{name}")
+    reasons = {"pipe.py": "is no plain file", "loop.py": "Too many levels of symbolic links"}
+    assert reasons.get(name, "is not followed; name the file") in message
+    assert "secret = 1" not in message
+
+
+def test_plain_files_in_a_run_and_links_elsewhere_are_read(planted, evolve, tmp_path):
+    (tmp_path / "run" / "best.py").write_text("x = 7\n")
+    (tmp_path / "link.py").symlink_to("run/best.py")
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "up.py").write_text("x = 7\n")
+    for name in ("run/best.py", "mine/best.py", "run/../run/best.py", "link.py", "run/../here/up.py"):
+        assert "+x = 7" in evolve("diff", "run", 2, name)[1]
+
+
+def test_a_pipe_of_the_user_is_not_waited_for(run, said, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    assert said("diff", "run", "./pipe").startswith("the policy ./pipe is no plain file, and is not read")
+
+
+HUGE = 5 * 10**6
+
+
+def test_huge_feedback_is_cut_where_it_is_shown(run, evolve):
+    for number, feedback in ((6, "\n" * HUGE), (7, "y" * HUGE), (8, "ab\n" * 10)):
+        run.propose(number, Proposal("x = 1\n", "mutate", parents=(0,)))
+        run.record(number, replace(tiny.evaluation(1.0), feedback=feedback), 1.0)
+    for number in (6, 7):
+        out = evolve("show", "run", number)[1]
+        assert "[cut here; it has 5,000,000 characters in all]" in out
+        assert len(out) < 30_000
+    assert evolve("show", "run", 8)[1].count("feedback  ab\n") == 10
+
+
+def test_a_huge_policy_is_cut_where_it_is_shown_and_not_compared(run, evolve, said):
+    run.propose(6, Proposal("x = 1\n" * HUGE, "mutate", parents=(0,)))
+    run.record(6, tiny.evaluation(1.0), 1.0)
+    out = evolve("show", "run", 6)[1]
+    assert out.endswith("[cut here; it has 29,999,999 characters in all]\n")
+    assert len(out) < 1 << 21
+    assert said("diff", "run", 6) == "#6 has 30,000,000 characters; that is no policy to compare"
+
+
+def test_huge_texts_are_cut_in_the_log(run, evolve):
+    for number in range(6, 16):
+        add(run, number, 1.0, parents=(0,), rationale="y" * HUGE, operator="z" * HUGE)
+    run.propose(16, Miss(16, Outcome.NO_POLICY, "m" * HUGE, "llm", "edit", (4,), model="m", prompt="p"))
+    start = time.process_time()
+    status, out, _ = evolve("log", "run", "--all", "--json")
+    assert time.process_time() - start < 2
+    assert (status, len(out) < 100_000) == (0, True)
+    found = json.loads(out)
+    assert found[6]["rationale"] == "y" * 2000 + " [4998000 more characters]"
+    assert found[16]["rationale"] == "m" * 2000 + " [4998000 more characters]"
+    assert found[4]["rationale"] == "takes y"
+    assert len(evolve("log", "run", "--all")[1]) < 20_000
+    with evolve_api.load("run") as opened:
+        assert opened.candidate(6).proposal.rationale == "y" * HUGE

@@ -5,6 +5,7 @@ import difflib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from evolve.options import common, judging, looking, searching
 
@@ -26,12 +27,29 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return options
 
 
+class _Command(argparse.ArgumentParser):
+    """A command's parser: its options may stand anywhere, also between what is compared or judged."""
+
+    _again = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """Parses as ever, and where something is left, options first: argparse expects the rest in one piece."""
+        found, left = super().parse_known_args(args, namespace)
+        if not left or self._again or any(action.nargs == argparse.PARSER for action in self._actions):
+            return found, left
+        self._again = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._again = False
+
+
 def parser() -> argparse.ArgumentParser:
     """Returns the parser; what it parses has the name of the command as ``command``."""
     whole = argparse.ArgumentParser(
         prog="evolve", description="Discovers systems algorithms and proves what they are worth.", allow_abbrev=False
     )
-    commands = whole.add_subparsers(metavar="COMMAND", dest="command", required=True)
+    commands = whole.add_subparsers(metavar="COMMAND", dest="command", required=True, parser_class=_Command)
 
     def command(name: str, about: str, *, table: bool = True) -> argparse.ArgumentParser:
         about_sentence = about[0].upper() + about[1:] + "."

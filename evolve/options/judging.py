@@ -11,7 +11,7 @@ def score(score: argparse.ArgumentParser) -> None:
         "problem", metavar="PROBLEM", help="a name from `evolve problems`, a .py file, or a folder with a problem.py"
     )
     score.add_argument(
-        "policies", nargs="*", metavar="POLICY", help="files or names of baselines (default: all baselines)"
+        "policies", nargs="*", default=[], metavar="POLICY", help="files or names of baselines (default: all baselines)"
     )
     which = score.add_mutually_exclusive_group()
     which.add_argument("--split", type=kinds.open_split, help="train (default) or validation")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from evolve.report import paint
-from evolve.text import Change, changes, inert
+from evolve.text import Change, changes, lines, told_apart
 
 NARROWEST, WIDEST = 40, 1000
 """Columns of a terminal in which two texts can be read."""
@@ -34,15 +34,16 @@ class _Row:
 
 
 def side_by_side(old: str, new: str, old_name: str, new_name: str, width: int, *, colour: bool = False) -> str:
-    """Returns two texts in columns, together ``width`` wide, where they differ; empty when they are equal.
+    """Returns two texts in columns, together ``width`` wide, where they differ.
 
-    A long line goes on in its column.
+    Lines that differ look different, and a long one goes on in its column.  Nothing where all are equal.
     """
-    before, after = inert(old).splitlines(), inert(new).splitlines()
-    page = _Page(before, after, width, colour)
+    before, after = lines(old), lines(new)
+    shown = told_apart(before, after)
+    page = _Page([shown[line] for line in before], [shown[line] for line in after], width, colour)
     places = changes(before, after)
-    lines = [line for place in places for line in page.place(place)]
-    return "\n".join([*page.names(old_name, new_name), *lines]) if places else ""
+    rows = [row for place in places for row in page.place(place)]
+    return "\n".join([*page.names(old_name, new_name), *rows]) if places else ""
 
 
 class _Page:

@@ -10,6 +10,7 @@ from evolve.report.sides import Side
 from evolve.source import SourceError, insist_on_shallow, parse
 
 _CODE_ONLY = "code only: both sides are written anew from their syntax trees, without comments and docstrings"
+_LINE_ENDS = "line ends are not compared: the texts have others, which are the same to Python"
 _COLOURS = {"+": paint.ADDED, "-": paint.REMOVED, "@": paint.PLACE}
 
 
@@ -37,8 +38,12 @@ def difference(
         except SourceError as error:
             note = f"{text.brief(str(error), 300)}; so this is the difference of the texts"
     if width is None:
-        return Difference(old.name, new.name, unified(*sources, old.name, new.name, colour=colour), note)
-    return Difference(old.name, new.name, side_by_side(*sources, old.name, new.name, width, colour=colour), note)
+        diff = unified(*sources, old.name, new.name, colour=colour)
+    else:
+        diff = side_by_side(*sources, old.name, new.name, width, colour=colour)
+    if not diff and sources[0] != sources[1]:
+        note = "; ".join([*([note] if note else []), _LINE_ENDS])
+    return Difference(old.name, new.name, diff, note)
 
 
 def describe(found: Difference) -> str:
@@ -48,7 +53,7 @@ def describe(found: Difference) -> str:
 
 
 def unified(old: str, new: str, old_name: str, new_name: str, *, colour: bool = False) -> str:
-    """Returns a unified diff of two policies; empty when they are equal."""
+    """Returns a unified diff of two policies; empty when they are equal but for line ends."""
     return "\n".join(_painted(line) if colour else line for line in text.unified(old, new, old_name, new_name))
 
 

@@ -1,5 +1,6 @@
 """A run on paper: what it has come to."""
 
+import os
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from pathlib import Path
 from evolve import begun, catalog
 from evolve.database import JournalError
 from evolve.finalists import leader
-from evolve.folder import RunFolder
+from evolve.folder import LOCK, RunFolder
 from evolve.header import Header
 from evolve.journal import Journal
 from evolve.problem import Problem
@@ -17,6 +18,8 @@ from evolve.report import tables
 from evolve.report.turns import origin
 from evolve.text import brief, counted, kept
 from evolve.types import Layer, Usage, unsafe
+
+_LOCKS = Path("/proc/locks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class Summary:
     most: Usage  # of all questions, the unheard ones with the most that they can have used
     layers: dict[str, int]  # evaluations, on whatever cases, by the walls that stood
     fault: str  # what stopped the last sitting, if a fault did
+    worked_on: bool  # by a process that is known to search, verify or explain in it now
 
     @property
     def pace(self) -> str:
@@ -111,7 +115,18 @@ def summary(folder: RunFolder, journal: Journal, best: int | None = None) -> Sum
         most=journal.ledger.used(),
         layers=journal.layers(),
         fault=journal.last_fault(),
+        worked_on=_worked_on(folder),
     )
+
+
+def _worked_on(folder: RunFolder) -> bool:
+    """Asks the kernel who holds the run's lock: to try it would turn away a process that begins just then."""
+    try:
+        lock, held = (folder.path / LOCK).lstat(), _LOCKS.read_text(encoding="ascii")
+    except OSError:
+        return False
+    place = f"{os.major(lock.st_dev):02x}:{os.minor(lock.st_dev):02x}:{lock.st_ino}"
+    return any("FLOCK" in words and place in words for words in map(str.split, held.splitlines()))
 
 
 def describe(run: Summary) -> str:
@@ -120,6 +135,7 @@ def describe(run: Summary) -> str:
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in run.verdicts.items())
     lines = [
         f"run       {brief(run.run, 1000)}",
+        *(["now       a process works on it, and it may come to more"] if run.worked_on else []),
         f"problem   {brief(header.problem, 80)}{_goal(header)}{_cases(header)}; seed {header.seed}; "
         f"evolve {brief(header.engine, 20)}; {brief(header.started, 40)}",
         *tables.basis(header.basis, 9),

@@ -58,7 +58,7 @@ def side(journal: Journal, name: str) -> Side:
     """
     number = _number(journal, name)
     if number is not None:
-        return of(candidate(journal, number))
+        return _candidate(journal, number)
     return Side(brief(name, 200), policyfile.read(name, _known_baselines(journal)))
 
 
@@ -90,7 +90,14 @@ def _parent(journal: Journal, of_: str) -> Side:
     parents = candidate(journal, number).proposal.parents
     if not parents:
         raise EvolveError(f"#{number} has no parent: its lineage begins with it")
-    return of(candidate(journal, parents[0]))
+    return _candidate(journal, parents[0])
+
+
+def _candidate(journal: Journal, number: int) -> Side:
+    found = candidate(journal, number)
+    if len(found.proposal.source) > policyfile.MAX_BYTES:  # a stranger's: none is judged here
+        raise EvolveError(f"#{number} has {len(found.proposal.source):,} characters; that is no policy to compare")
+    return of(found)
 
 
 def _unknown(name: str, baselines: Iterable[str]) -> EvolveError:

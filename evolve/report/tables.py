@@ -32,8 +32,28 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1)
 
 
 def as_json(value: Any) -> str:
-    """Returns a value of ours as JSON; dataclasses become objects, what is no finite number null."""
+    """Returns a value of ours as JSON; dataclasses become objects, what is no finite number null.
+
+    A list has a line for each item: it may be long.
+    """
+    if isinstance(value, list | tuple) and value:
+        encoder = json.JSONEncoder(allow_nan=False, default=_fields)
+        return "[\n" + ",\n".join(_line(encoder, item) for item in value) + "\n]"
     return json.dumps(_plain(value), indent=2, allow_nan=False)
+
+
+def _line(encoder: json.JSONEncoder, value: Any) -> str:
+    try:
+        return encoder.encode(value)
+    except ValueError:  # a number is not finite
+        return encoder.encode(_plain(value))
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    """Returns what an object holds, for an encoder that does the rest."""
+    if isinstance(value, Mapping):
+        return {str(key): item for key, item in value.items()}
+    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
 
 
 def _plain(value: Any) -> Any:

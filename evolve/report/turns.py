@@ -4,10 +4,15 @@ from collections.abc import Sequence
 
 from evolve.journal import Journal
 from evolve.report import tables
-from evolve.text import brief, counted, inert
+from evolve.text import brief, clipped, counted
 from evolve.types import Candidate, EvolveError, Miss, Proposal
 
 _MORE_THAN_ANY = 1 << 63  # turns, in SQLite
+_MOST_CHARACTERS, _MOST_LINES = 1 << 20, 100_000
+"""Of a policy, a prompt or an answer that is shown: more than any has that is made here."""
+
+_FEEDBACK = 20_000, 200
+"""The same of feedback."""
 
 
 def candidate(journal: Journal, number: int) -> Candidate:
@@ -28,17 +33,17 @@ def turn(journal: Journal, number: int) -> Candidate | Miss:
     Raises:
         EvolveError: the run has none of that number.
     """
-    may_be = 0 <= number < _MORE_THAN_ANY
-    made, found = (journal.made(number), journal.candidate(number)) if may_be else (None, None)
+    made = journal.made(number) if 0 <= number < _MORE_THAN_ANY else None
     if isinstance(made, Miss):
         return made
-    if found is None and made is not None:
-        raise EvolveError(f"candidate {number} is not judged yet; ask again when it is")
-    if found is None:
+    if made is None:
         count = journal.turns()
         known = f"it has 0 to {count - 1}" if count else "it has none yet"
         raise EvolveError(f"the run has no candidate {number}; {known}")
-    return found
+    evaluation = journal.evaluation(number)
+    if evaluation is None:
+        raise EvolveError(f"candidate {number} is not judged yet; ask again when it is")
+    return Candidate(number, made, evaluation)
 
 
 def describe_turn(journal: Journal, number: int) -> str:
@@ -56,7 +61,7 @@ def describe_prompt(journal: Journal, number: int) -> str:
     prompt = journal.ledger.prompt(number)
     if prompt is None:
         raise EvolveError(f"no model was asked in turn {number}")
-    return inert("\n\n".join(prompt))
+    return "\n".join(clipped("\n\n".join(prompt), _MOST_CHARACTERS, _MOST_LINES))
 
 
 def describe_miss(found: Miss) -> str:
@@ -66,7 +71,7 @@ def describe_miss(found: Miss) -> str:
         f"outcome   {found.outcome}: {brief(found.message, 400)}",
         *_spent(found),
     ]
-    return "\n".join([*lines, "", inert(found.answer).rstrip()]).rstrip()
+    return "\n".join([*lines, "", *clipped(found.answer.rstrip(), _MOST_CHARACTERS, _MOST_LINES)]).rstrip()
 
 
 def describe_candidate(found: Candidate, basis: str = "") -> str:
@@ -83,8 +88,8 @@ def describe_candidate(found: Candidate, basis: str = "") -> str:
         f"sandbox   {', '.join(evaluation.layers) or '-'}",
         *_spent(proposal),
     ]
-    lines += [f"feedback  {line}" for line in inert(evaluation.feedback).splitlines()]
-    return "\n".join([*lines, "", inert(proposal.source).rstrip()])
+    lines += [f"feedback  {line}" for line in clipped(evaluation.feedback, *_FEEDBACK)]
+    return "\n".join([*lines, "", *clipped(proposal.source.rstrip(), _MOST_CHARACTERS, _MOST_LINES)])
 
 
 def _author(made: Proposal | Miss) -> str:

@@ -166,6 +166,23 @@ def test_a_huge_line_says_that_it_was_cut():
     assert "[8000 more characters]" in " ".join(side_by_side("x " * 5000, "", "#0", "#1", 1000).split())
 
 
+def test_lines_that_would_look_the_same_are_told_apart_side_by_side():
+    assert beside("a\x1b\n", "a\u202e\n") == ["1 a\\x1b                      | 1 a\\u202e"]
+    rows = " ".join(beside("x" * 2500 + "old\n", "x" * 2500 + "new\n", 400))
+    assert "others differ from column 2,501 on: old]" in rows
+    assert "others differ from column 2,501 on: new]" in rows
+
+
+@pytest.mark.parametrize("width", [None, 80])
+@pytest.mark.parametrize("code", [True, False])
+def test_texts_that_differ_in_line_ends_alone_are_the_same_and_that_is_said(width, code):
+    found = difference(Side("#0", "x = (\r\n"), Side("#1", "x = ("), width=width, code=code)
+    assert found.diff == ""
+    assert found.note.endswith("line ends are not compared: the texts have others, which are the same to Python")
+    assert describe(found).endswith("\n#0 and #1 are the same")
+    assert difference(Side("#0", "a\n"), Side("#1", "a\n"), width=width).note == ""
+
+
 # Code alone
 
 

@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import replace
+from types import MappingProxyType
 
 import pytest
 import tiny
@@ -10,7 +11,7 @@ import tiny
 from evolve.report.tables import UNSAFE, as_json, interval, natural, number, share, standings, table
 from evolve.standings import Bound, Standing
 from evolve.statistics import Interval
-from evolve.types import Layer
+from evolve.types import Layer, Verdict
 
 
 def test_columns_are_aligned_names_to_the_left_numbers_to_the_right():
@@ -28,6 +29,15 @@ def test_json_has_null_where_there_is_no_finite_number():
     assert read["a"] is None
     assert read["b"] == [None, 1.5]
     assert read["3"]["verdict"] == "CRASHED"
+
+
+def test_a_list_in_json_has_a_line_for_each_item():
+    rows = [tiny.judged(0, 1.5), {"a": math.nan, "b": (1, None)}, MappingProxyType({3: Verdict.OK}), "x\ny"]
+    lines = as_json(rows).splitlines()
+    assert [line.removesuffix(",") for line in lines[1:-1]] == [json.dumps(item) for item in json.loads(as_json(rows))]
+    assert json.loads(as_json(rows)) == [json.loads(as_json({"it": row}))["it"] for row in rows]
+    assert lines[2:4] == ['{"a": null, "b": [1, null]},', '{"3": "OK"},']
+    assert as_json([]) == "[]"
 
 
 @pytest.mark.parametrize(
