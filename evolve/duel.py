@@ -7,7 +7,6 @@ from evolve.cases import CaseSet
 from evolve.statistics import EQUAL, Interval, paired_bootstrap
 from evolve.types import Evaluation
 
-
 ENOUGH = 30
 """Cases on which two policies must differ before an interval is believed: on fewer the bootstrap's is too narrow."""
 

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from evolve import begun
 from evolve.executors import Executor
 from evolve.executors.local import LocalExecutor, default_workers
+from evolve.export.verified import explained
 from evolve.finalists import proposal
 from evolve.folder import RunFolder
 from evolve.journal import Journal
@@ -15,7 +17,6 @@ from evolve.problem import Problem
 from evolve.report import proof, runs, tables
 from evolve.sandbox import Sandbox
 from evolve.types import EvolveError
-from evolve.verified import explained
 from evolve.verify import Verification, verify
 
 
@@ -60,13 +61,14 @@ def proved(
             found = verify(problem, journal, executor, secret, tell, minimised=lesser, conditions=conditions)
             record = proof.record(folder, journal, problem, found)
             folder.keep(folder.best, record["policy"])
-            folder.keep(folder.proof, tables.as_json(record) + "\n")
+            begun.note_written(journal.header, written := tables.as_json(record) + "\n")
+            folder.keep(folder.proof, written)
             yield Proved(folder, journal, problem, executor, found)
 
 
 def _minimised(folder: RunFolder, journal: Journal, number: int) -> str | None:
     """Returns the policy of a candidate's smallest diff; None where `evolve explain` was not asked for that."""
     try:
-        return explained(folder, number, proposal(journal, number).source)[1]
+        return explained(folder, journal, number, proposal(journal, number).source)[1]
     except EvolveError:
         return None

@@ -13,9 +13,14 @@ from evolve.types import EvolveError
 _OF_A_REPOSITORY = (
     "ALTERNATE_OBJECT_DIRECTORIES COMMON_DIR CONFIG CONFIG_COUNT CONFIG_PARAMETERS DIR GRAFT_FILE IMPLICIT_WORK_TREE "
     "INDEX_FILE INTERNAL_SUPER_PREFIX NAMESPACE NO_REPLACE_OBJECTS OBJECT_DIRECTORY PREFIX QUARANTINE_PATH "
-    "REPLACE_REF_BASE SHALLOW_FILE WORK_TREE"
+    "REPLACE_REF_BASE SHALLOW_FILE WORK_TREE "
+    "GLOB_PATHSPECS ICASE_PATHSPECS LITERAL_PATHSPECS NOGLOB_PATHSPECS"
 )
-"""Variables of git that speak of one repository (``git rev-parse --local-env-vars``): a hook that calls us has them."""
+"""Variables of git that speak of one repository (``git rev-parse --local-env-vars``): a hook that calls us has them.
+
+And those that say how paths are to be read, which is ours to say."""
+
+_NO_FETCHING = ("-c", "protocol.allow=never")
 
 
 class GitError(EvolveError):
@@ -48,11 +53,18 @@ class Repository:
 
     @classmethod
     def of_user(cls, path: Path) -> Self:
-        """Returns the repository that a folder of the user belongs to, whatever it is configured to."""
+        """Returns the repository that a folder of the user belongs to, whatever it is configured to.
+
+        Nothing is fetched for it, for which a remote could name a program.
+        """
         of_another = {f"GIT_{name}" for name in _OF_A_REPOSITORY.split()}
         environment = {name: value for name, value in os.environ.items() if name not in of_another}
-        quiet = {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
-        return cls(("--literal-pathspecs", "-C", str(path)), environment | quiet)
+        quiet = {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none"}
+        return cls((*_NO_FETCHING, "--literal-pathspecs", "-C", str(path)), environment | quiet)
+
+    def pinned(self, folder: str) -> "Repository":
+        """Returns the same, whose own folder this is: git does not look for it any more."""
+        return Repository((*self.place, f"--git-dir={folder}"), self.environment)
 
     def having(self, *settings: str, **variables: str) -> "Repository":
         """Returns the same repository, for calls of git with more settings and more in their environment."""

@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from evolve import claim
 from evolve.cases import CaseSet, basis_of, split_cases
 from evolve.duel import Duel, duels
 from evolve.executors import Executor, Task
@@ -84,18 +85,17 @@ class Verification:
     @property
     def unbeaten(self) -> list[str]:
         """The baselines that the best found is not shown to beat."""
-        ahead = {duel.baseline for duel in self.duels if duel.interval.above_one}
-        return [row.name for row in self.standings[:-1] if row.name not in ahead and row.name not in self.barred]
+        return claim.unbeaten(self)
 
     @property
     def close(self) -> list[Duel]:
         """Duels on too few differing cases."""
-        return [duel for duel in self.duels if duel.is_close(self.cases)]
+        return claim.close(self)
 
     @property
     def proved(self) -> bool:
         """Says whether the best found beats every baseline, on cases that were secret, or unused, when it was found."""
-        return self.baseline is None and self.covered and not (self.unsafe or self.unbeaten or self.close)
+        return claim.proved(self)
 
     @property
     def best_baseline(self) -> int:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import re
 import secrets
@@ -10,16 +11,18 @@ import sqlite3
 import subprocess
 from contextlib import closing
 from pathlib import Path
-from shutil import copytree, rmtree
+from shutil import copytree
 
 import pytest
 import tiny
 
-from evolve import branch
-from evolve.branch import insist_on_readable
+from evolve import begun, claim
 from evolve.cli import main
-from evolve.export import export
+from evolve.database import JournalError
+from evolve.explaining.base import nearest
+from evolve.export import branch, contradiction, export, verified
 from evolve.folder import RunFolder
+from evolve.repository import Repository
 from evolve.text import visible
 from evolve.types import EvolveError
 
@@ -43,6 +46,8 @@ def original(tmp_path_factory):
 def home(original, tmp_path, monkeypatch):
     """A copy of that folder, in which commands are given; no configuration of whoever runs the tests counts."""
     copytree(original, tmp_path / "home")
+    copytree(os.environ["XDG_STATE_HOME"], tmp_path / "state")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.chdir(tmp_path / "home")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
@@ -135,10 +140,20 @@ def policy():
         return best, journal.proposal(best).source
 
 
-def change(**values):
-    """Changes what the verification says."""
+def change(*, here=False, **values):
+    """Changes what the verification says; ``here``: as if it had been written like that on this machine."""
     path = Path("run/verification.json")
-    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+    path.write_text(written := json.dumps({**json.loads(path.read_text()), **values}))
+    if here:
+        with RunFolder(Path("run")).open() as journal:
+            begun.note_written(journal.header, written)
+
+
+def edit(statement, *values):
+    """Changes the journal."""
+    with closing(sqlite3.connect("run/journal.sqlite")) as connection:
+        connection.execute(statement, values)
+        connection.commit()
 
 
 # The branch
@@ -442,7 +457,9 @@ def test_the_message_has_the_scores_on_sealed_cases_and_every_duel(repo, made):
     text = said(repo, made("--to", repo)["commit"])
     proof = json.loads(Path("run/verification.json").read_text())
     assert text.startswith("tiny: policy found by evolve, ")
-    assert proof["conclusion"] in " ".join(text.split())
+    conclusion = proof["conclusion"].replace(f"the best found, #{proof['number']},", f"candidate {proof['number']}")
+    assert conclusion in " ".join(text.split())
+    assert "#" not in text
     assert f"{proof['standings'][-1]['evaluation']['score']:.4f}" in text
     assert re.search(r"\nreference +\d+\.\d{4} +\[.*\] +\d+ +\d+ +\d+\n", text)
     assert "It grew from the baseline reference" in " ".join(text.split())
@@ -451,9 +468,21 @@ def test_the_message_has_the_scores_on_sealed_cases_and_every_duel(repo, made):
     assert max(map(len, text.splitlines())) <= 110
 
 
-def test_a_policy_that_beats_every_baseline_says_by_how_much(repo, made):
-    duel = {"baseline": "reference", "interval": {"mean": 1.25, "low": 1.2, "high": 1.3, "stretches": 40}}
-    change(proved=True, duels=[{**duel, "better": 40, "equal": 0, "worse": 0}])
+@pytest.fixture
+def believed(monkeypatch):
+    """Has figures believed that no run has, as if they were written here."""
+    monkeypatch.setattr(contradiction, "in_verification", lambda *_, **__: "")
+    monkeypatch.setattr(begun, "is_written", lambda *_: True)
+
+
+def duel(low=1.2, better=40):
+    """Returns a duel with the reference on 40 cases."""
+    interval = {"mean": 1.25, "low": low, "high": 1.3, "stretches": 40}
+    return [{"baseline": "reference", "interval": interval, "better": better, "equal": 40 - better, "worse": 0}]
+
+
+def test_a_policy_that_beats_every_baseline_says_by_how_much(repo, made, believed):
+    change(duels=duel())
     subject = said(repo, made("--to", repo)["commit"]).splitlines()[0]
     assert subject == "tiny: policy found by evolve, 25.00% better than reference on sealed cases"
 
@@ -462,19 +491,41 @@ def test_a_policy_that_beats_every_baseline_says_by_how_much(repo, made):
     ("values", "subject"),
     [
         ({"duels": []}, "not shown to beat reference on sealed cases"),
-        ({"unsafe": True}, "judged where the sandbox does not stand"),
+        ({"duels": duel(low=0.9)}, "not shown to beat reference on sealed cases"),
         ({"baseline": "reference"}, "no other than the baseline reference"),
+        ({"duels": duel(better=5)}, "no proof: 25.00% better than reference on sealed cases"),
     ],
 )
-def test_a_policy_that_proves_nothing_says_so(repo, made, values, subject):
-    change(**values)
-    assert said(repo, made("--to", repo)["commit"]).splitlines()[0] == f"tiny: policy found by evolve, {subject}"
+def test_a_policy_that_proves_nothing_says_so(repo, made, believed, values, subject):
+    change(proved=True, conclusion="it beats everything", **values)
+    text = said(repo, made("--to", repo)["commit"])
+    assert text.splitlines()[0] == f"tiny: policy found by evolve, {subject}"
+    assert "beats" not in text
 
 
-def test_what_is_ahead_but_not_proved_is_no_proof(repo, made):
-    duel = {"baseline": "reference", "interval": {"mean": 1.25, "low": 1.2, "high": 1.3, "stretches": 40}}
-    change(proved=False, duels=[{**duel, "better": 40, "equal": 0, "worse": 0}])
-    assert said(repo, made("--to", repo)["commit"]).splitlines()[0].endswith("on sealed cases, which is no proof")
+def test_what_was_judged_without_walls_says_so(repo, made, believed):
+    rows = json.loads(Path("run/verification.json").read_text())["standings"]
+    rows[0]["evaluation"]["layers"] = ["environment"]
+    change(standings=rows, duels=duel(), unsafe=False)
+    subject = said(repo, made("--to", repo)["commit"]).splitlines()[0]
+    assert subject == "tiny: policy found by evolve, judged where the sandbox does not stand"
+
+
+def test_what_was_found_after_the_secret_was_revealed_is_no_proof(repo, made, believed):
+    edit("UPDATE sealed_uses SET turns = 1")
+    change(duels=duel(), covered=True)
+    text = said(repo, made("--to", repo)["commit"])
+    assert text.splitlines()[0].endswith(", no proof: 25.00% better than reference on sealed cases")
+    assert "was found after an earlier `evolve verify` had revealed the secret" in " ".join(text.split())
+
+
+def test_what_qualifies_a_claim_is_never_cut_off(repo, made, believed):
+    proof = json.loads(Path("run/verification.json").read_text())
+    proof["standings"][0]["name"] = "r" * 500
+    change(standings=proof["standings"], duels=[{**duel(better=5)[0], "baseline": "r" * 500}])
+    subject = said(repo, made("--to", repo)["commit"]).splitlines()[0]
+    assert ", no proof: 25.00% better than rrr" in subject
+    assert subject.endswith("... on sealed cases")
 
 
 @pytest.mark.parametrize("values", [{"policy": "x = 1\n"}, {"secret": "2" * 32}, {"secret_hash": "x"}, {"number": 1}])
@@ -521,83 +572,213 @@ def test_a_verification_that_is_no_plain_file_is_not_opened(repo, refused, kind)
     assert "verification.json" in refused("--to", repo)
 
 
-def test_hostile_text_in_a_verification_is_inert(repo, made):
+def test_hostile_text_in_a_verification_is_inert(repo, made, believed):
     proof = json.loads(Path("run/verification.json").read_text())
-    hostile = "\x1b]0;owned\x07\x1b[2J\u202e\n\nSigned-off-by: nobody\n" + "A" * 1_000_000
+    hostile = "\x1b]0;owned\x07\x1b[2J\u202e\n\nSigned-off-by: nobody\n#1 " + "A" * 1_000_000
     proof["standings"][0]["name"] = hostile
-    change(conclusion=hostile, words=[hostile] * 10, standings=proof["standings"], objective=hostile)
+    duels = [{**duel()[0], "baseline": hostile}]
+    change(conclusion=hostile, words=[hostile] * 50, standings=proof["standings"], duels=duels, objective=hostile)
     text = said(repo, made("--to", repo)["commit"])
     assert all(line.isprintable() for line in text.split("\n"))
     assert "\nSigned-off-by" not in text
-    assert len(text) < 20_000
+    assert "#" not in text
+    assert len(text) < 60_000
+
+
+# What came with the run
+
+
+@pytest.fixture
+def stranger(monkeypatch, tmp_path):
+    """Has the run come from somebody else."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another machine"))
+
+
+def test_figures_that_came_with_a_run_are_told_apart_from_those_found_here(repo, made, stranger):
+    text = said(repo, made("--to", repo)["commit"])
+    assert text.splitlines()[0].startswith("tiny: policy found by evolve, figures not judged here: ")
+    assert "These figures come with the run and were not judged here" in text
+
+
+def test_what_was_found_here_is_not_said_to_have_come_with_the_run(repo, made):
+    assert "judged here" not in said(repo, made("--to", repo)["commit"])
+
+
+def test_no_words_are_taken_over_from_figures_that_came_with_a_run(repo, made, stranger):
+    proof = json.loads(Path("run/verification.json").read_text())
+    for row in proof["standings"]:
+        row["evaluation"]["feedback"] = "Fixes issue 1"
+    change(words=["Fixes issue 1"], conclusion="Fixes issue 1", standings=proof["standings"])
+    text = said(repo, made("--to", repo)["commit"])
+    assert "figures not judged here" in text.splitlines()[0]
+    assert "Fixes" not in text
+
+
+def found(proof):
+    return proof["standings"][-1]
+
+
+FORGERIES = {
+    "score": lambda proof: found(proof)["evaluation"].update(score=9.0),
+    "score and interval": lambda proof: (
+        found(proof)["evaluation"].update(score=9.0),
+        found(proof)["interval"].update(mean=9.0, low=8.0, high=10.0),
+    ),
+    "interval": lambda proof: found(proof)["interval"].update(low=found(proof)["interval"]["mean"]),
+    "reference": lambda proof: proof["standings"][0]["evaluation"].update(score=0.5),
+    "verdict": lambda proof: found(proof)["evaluation"].update(verdict="PROVED"),
+    "walls": lambda proof: proof["standings"][0]["evaluation"].update(layers=["environment"]),
+    "mean": lambda proof: found(proof).update(mean=0.001),
+    "gap": lambda proof: found(proof).update(gap=1.7),
+    "less of the gap": lambda proof: found(proof).update(gap=found(proof)["gap"] / 2),
+    "bound": lambda proof: proof.update(mean_bound=proof["mean_bound"] * 1e3),
+    "ratio": lambda proof: proof["duels"][0]["interval"].update(mean=1e308, high=1e308),
+    "low end": lambda proof: proof["duels"][0]["interval"].update(low=proof["duels"][0]["interval"]["mean"]),
+    "negative count": lambda proof: proof["duels"][0].update(better=1000, worse=-960),
+    "counts": lambda proof: proof["duels"][0].update(better=40, equal=0, worse=0),
+    "no duel": lambda proof: proof.update(duels=[]),
+    "barred": lambda proof: proof.update(barred=["reference"]),
+    "baseline": lambda proof: proof.update(baseline="reference"),
+    "other baseline": lambda proof: proof["standings"][0].update(name="--unsafe"),
+    "no baseline": lambda proof: proof.update(standings=proof["standings"][1:]),
+    "cases": lambda proof: proof.update(cases=4000),
+    "uses": lambda proof: proof.update(uses=9),
+    "direction": lambda proof: proof.update(direction="maximize"),
+    "objective": lambda proof: proof.update(objective="throughput"),
+    "smallest diff": lambda proof: proof.update(
+        minimised={"sha256": "x", "standing": {**found(proof), "gap": 1.7}, "whole": None, "covered": True}
+    ),
+}
+
+
+@pytest.mark.parametrize("here", [True, False])
+@pytest.mark.parametrize("forgery", FORGERIES)
+def test_figures_that_do_not_fit_the_journal_are_no_evidence(repo, made, forgery, here):
+    proof = json.loads(Path("run/verification.json").read_text())
+    FORGERIES[forgery](proof)
+    change(here=here, **proof)
+    text = said(repo, made("--to", repo)["commit"])
+    assert text.splitlines()[0] == "tiny: policy found by evolve, not judged on sealed cases"
+    assert "A verification that lies beside the journal is no evidence: " in " ".join(text.split())
+
+
+@pytest.mark.parametrize("statement", ["UPDATE sealed_uses SET revealed = 0", "DELETE FROM sealed_uses"])
+def test_a_verification_that_the_journal_does_not_know_is_no_evidence(repo, made, statement):
+    edit(statement)
+    text = said(repo, made("--to", repo)["commit"])
+    assert "a use of the sealed cases that the journal does not know" in " ".join(text.split())
+
+
+def test_how_often_the_cases_were_used_is_what_the_journal_says(repo, made):
+    edit("INSERT INTO sealed_uses SELECT * FROM sealed_uses")
+    assert "used 2 times by now" in " ".join(said(repo, made("--to", repo)["commit"]).split())
+
+
+def test_a_run_verified_again_here_counts_though_times_are_never_the_same(repo, made):
+    edit("INSERT INTO sealed_uses SELECT * FROM sealed_uses")
+    edit("UPDATE evaluations SET score = score * 1.001 WHERE cases = 'test'")
+    assert "not judged" not in said(repo, made("--to", repo)["commit"]).splitlines()[0]
+
+
+def test_a_verification_and_the_export_agree_on_what_is_proved(home):
+    with RunFolder(home / "run").open() as journal:
+        known, doubt = verified.verified(RunFolder(home / "run"), journal, *policy())
+    proof = json.loads(Path("run/verification.json").read_text())
+    assert doubt == ""
+    assert (known.proved, known.unsafe, known.covered) == (proof["proved"], proof["unsafe"], proof["covered"])
+    who = f"the best found, #{known.number},"
+    assert claim.conclusion("tiny", who, known) == proof["conclusion"]
 
 
 # What can be reviewed
 
 
-@pytest.mark.parametrize("hidden", ["\x1b", "\u202e", "\u200b", "\x00", "\x0c", "\u2028", "\ufeff", "\r"])
-def test_a_policy_with_characters_that_are_not_shown_is_refused(hidden):
-    with pytest.raises(EvolveError, match=f"line 2 of the policy holds the character U\\+{ord(hidden):04X}"):
-        insist_on_readable(f"x = 1\ny = '{hidden}'\n")
-
-
-def test_nothing_of_such_a_policy_comes_into_the_repository(repo):
+def test_nothing_of_a_policy_that_hides_something_comes_into_the_repository(repo):
     at, before = branch.place(repo, "a.py", "new"), sorted((repo / ".git").rglob("*"))
     with pytest.raises(EvolveError, match="a reviewer would not see"):
         branch.commit(at, "x = '\u202e'\n", "message\n")
     assert sorted((repo / ".git").rglob("*")) == before
 
 
-def test_tabs_line_ends_and_other_alphabets_are_shown():
-    insist_on_readable("def f():\r\n\treturn 'äλ中'\n")
-
-
 # The smallest diff
 
 
-def explain(text, **values):
+def explain(text, *, here=True, **values):
     """Writes what `evolve explain` would."""
     number, source = policy()
-    explanation = {
-        "number": number,
-        "base": "reference",
-        "rival": "greedy",
-        "policy_sha256": hashlib.sha256(source.encode()).hexdigest(),
-        "minimised_sha256": hashlib.sha256(text.encode()).hexdigest(),
-        "tolerance": 0.05,
-        "lead_kept": 0.982,
-        "scores": {"validation": {"base": 1.0, "rival": 1.1, "policy": 1.3, "minimised": 1.29}},
-        "more": [1],
-        **values,
-    }
-    Path("run/minimised.py").write_text(text)
-    Path("run/explanation.json").write_text(json.dumps(explanation))
+    with RunFolder(Path("run")).open() as journal:
+        known = {cases: journal.evaluation(number, cases).score for cases in ("train", "validation")}
+        reached = known["train"] ** 0.982  # the reference has one
+        explanation = {
+            "number": number,
+            "base": "reference",
+            "rival": "reference",
+            "cases": "train",
+            "noisy": False,
+            "policy_sha256": hashlib.sha256(source.encode()).hexdigest(),
+            "minimised_sha256": hashlib.sha256(text.encode()).hexdigest(),
+            "tolerance": 0.05,
+            "lead_kept": 0.982,
+            "scores": {
+                "validation": {"base": 1.0, "rival": 1.0, "policy": known["validation"], "minimised": 1.29},
+                "train": {"base": 1.0, "rival": 1.0, "policy": known["train"], "minimised": reached},
+            },
+            "more": [1],
+            **values,
+        }
+        Path("run/minimised.py").write_text(text)
+        Path("run/explanation.json").write_text(written := json.dumps(explanation))
+        if here:
+            begun.note_written(journal.header, written)
+    return explanation
+
+
+def judge_smallest(text, score=1.2, *, here=True, **values):
+    """Has the verification say how the smallest diff did on the sealed cases."""
+    standing = json.loads(Path("run/verification.json").read_text())["standings"][-1]
+    standing["evaluation"]["score"] = score
+    standing["interval"] = {"mean": score, "low": score - 0.1, "high": score + 0.1, "stretches": 40}
+    sha256 = hashlib.sha256(text.encode()).hexdigest()
+    change(here=here, minimised={"sha256": sha256, "standing": standing, "whole": None, "covered": True, **values})
 
 
 def test_the_smallest_diff_is_exported_with_what_it_keeps_and_the_evidence_of_the_whole(repo, made):
     number, source = policy()
-    explain(source + "# smaller\n")
+    explained = explain(source + "# smaller\n")["scores"]["train"]
     exported = made("--to", repo, "--minimised")
     assert exported["branch"] == f"evolve/tiny-{number}-minimised"
     assert git(repo, "show", f"{exported['branch']}:policies/tiny.py") == source + "# smaller"
     text = " ".join(said(repo, exported["commit"]).split())
-    assert text.startswith(f"tiny: smallest diff of #{number} found by evolve; the whole: ")
-    assert f"To find #{number} again:" in text
-    assert "keep its lead over greedy within a tolerance of 5.0%, namely 98.2% of it" in text
-    assert "Scores on validation: this one 1.2900, the whole policy 1.3000, greedy 1.1000, reference 1.0000." in text
-    assert "What follows is of the whole policy, not of this one." in text
+    assert text.startswith(f"tiny: smallest diff of candidate {number} found by evolve, itself not judged on sealed ")
+    assert f"To find candidate {number} again:" in text
+    assert f"the smallest part of the difference between reference and candidate {number}" in text
+    assert f"keep the lead of candidate {number} over reference within a tolerance of 5.0%, namely 98.2% of it" in text
+    assert text.index("Scores on train: this one") < text.index("Scores on validation: this one")
+    assert f"the whole policy {explained['policy']:.4f}" in text
+    assert "What follows is of the whole policy; this one itself was not judged on sealed cases." in text
 
 
-def test_the_smallest_diff_has_a_line_of_its_own_where_it_was_judged_on_sealed_cases(repo, made):
+def test_the_smallest_diff_claims_what_it_did_itself_on_sealed_cases(repo, made):
     text = policy()[1] + "# smaller\n"
     explain(text)
-    standing = json.loads(Path("run/verification.json").read_text())["standings"][-1]
-    change(minimised={"sha256": hashlib.sha256(text.encode()).hexdigest(), "standing": standing, "whole": None})
-    assert "\nthis policy " in said(repo, made("--to", repo, "--minimised")["commit"])
-    rmtree(repo)
-    repository(repo)
-    change(minimised={"sha256": "of another", "standing": standing, "whole": None})
-    assert "\nthis policy " not in said(repo, made("--to", repo, "--minimised")["commit"])
+    judge_smallest(text)
+    message = said(repo, made("--to", repo, "--minimised")["commit"])
+    claimed = "found by evolve, score 1.2000 on sealed cases, where the best baseline has 1.0000"
+    assert message.splitlines()[0].endswith(claimed)
+    assert "\nthis policy " in message
+    judge_smallest("of another")
+    other = said(repo, made("--to", repo, "--minimised", "--branch", "other")["commit"])
+    assert "\nthis policy " not in other
+    assert "itself not judged on sealed cases" in other.splitlines()[0]
+
+
+def test_a_smallest_diff_that_was_made_after_the_reveal_says_so(repo, made):
+    text = policy()[1] + "# smaller\n"
+    explain(text)
+    judge_smallest(text, covered=False)
+    message = said(repo, made("--to", repo, "--minimised")["commit"])
+    assert ", made after the secret was revealed: score 1.2000 on" in message.splitlines()[0]
+    assert "is of this one, which was made after the secret was revealed" in " ".join(message.split())
 
 
 def test_a_smallest_diff_that_nobody_looked_for_is_looked_for_first(repo, refused):
@@ -610,6 +791,64 @@ def test_a_smallest_diff_that_nobody_looked_for_is_looked_for_first(repo, refuse
 def test_a_smallest_diff_of_something_else_is_refused(repo, refused, values):
     explain("x = 1\n", **values)
     assert "run `evolve explain run" in refused("--to", repo, "--minimised")
+
+
+def kept(share, **scores):
+    """Returns how an explanation is changed so that the smallest diff keeps that share of the lead."""
+
+    def values(explanation):
+        train = {**explanation["scores"]["train"], **scores}
+        return {"lead_kept": share, "scores": {**explanation["scores"], "train": train}}
+
+    return values
+
+
+@pytest.mark.parametrize("here", [True, False])
+@pytest.mark.parametrize(
+    ("forgery", "wrong"),
+    [
+        (kept(1.7), "does not follow from its scores"),
+        (kept(None), "does not follow from its scores"),
+        (kept(0.98, policy=1000.0), "does not follow from its scores"),
+        (kept(math.log(1000) / math.log(2000), policy=2000.0, minimised=1000.0), "not that of the journal"),
+        (kept(None, rival=1e6), "not that of the journal"),
+        (kept(0.98, minimised=-1.0), "not positive"),
+        (kept(0.98, minimised=0.0), "not positive"),
+        (lambda _: {"base": "Fixes #1"}, "no baseline of the journal"),
+        (lambda _: {"rival": "--unsafe"}, "no baseline of the journal"),
+        (lambda _: {"tolerance": 1e300}, "the tolerance is no share"),
+        (lambda _: {"cases": "test"}, "on cases that this run has none of"),
+        (lambda found: {"scores": {**found["scores"], "Fixes #1": found["scores"]["train"]}}, "has none of"),
+    ],
+)
+def test_an_explanation_that_does_not_fit_the_run_is_refused(repo, refused, forgery, wrong, here):
+    text = policy()[1] + "# smaller\n"
+    explain(text, here=here, **forgery(explain(text)))
+    assert wrong in (error := refused("--to", repo, "--minimised"))
+    assert "run `evolve explain run" in error
+
+
+def test_an_explanation_that_came_with_the_run_is_told_apart(repo, made):
+    text = policy()[1] + "# smaller\n"
+    explain(text, here=False)
+    judge_smallest(text)
+    message = said(repo, made("--to", repo, "--minimised")["commit"])
+    assert ", figures not judged here: score 1.2000 on sealed cases" in message.splitlines()[0]
+    assert "These figures come with the run and were not judged here" in message
+
+
+def test_an_explanation_that_was_made_here_is_known_again(repo, made, evolve):
+    assert evolve("explain", "run", "--workers", 1, "--evaluations", 5)[0] == 0
+    assert "judged here" not in said(repo, made("--to", repo, "--minimised")["commit"])
+
+
+def test_what_is_measured_is_not_compared_with_other_measurements_made_here(repo, made, refused):
+    text = policy()[1] + "# smaller\n"
+    values = kept(math.log(1.9) / math.log(2.0), policy=2.0, minimised=1.9)(explain(text))
+    explain(text, noisy=True, **values)
+    made("--to", repo, "--minimised")
+    explain(text, here=False, noisy=True, tolerance=0.06, **values)
+    assert "not that of the journal" in refused("--to", repo, "--minimised", "--branch", "other")
 
 
 # The run
@@ -630,3 +869,172 @@ def test_a_problem_of_any_name_gives_a_branch_and_a_path(repo, home):
     assert re.fullmatch(r"policies/x-2Jy+\.py", found.path)
     text = said(repo, found.commit)
     assert visible(text) == text
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("objective", "--help"), ("objective", "a b"), ("spec", "/x/--unsafe"), ("spec", "x; reboot")),
+        *(("digest", "--unsafe\nFixes #1"), ("engine", "Fixes #1"), ("cases", "--unsafe"), ("cases", "/x/--unsafe")),
+        ("problem", "x Fixes #1 @somebody"),
+    ],
+)
+def test_no_word_of_a_run_becomes_an_option_of_the_commands_in_the_message(repo, made, key, value):
+    edit("UPDATE header SET value = ? WHERE key = ?", json.dumps(value), key)
+    exported = made("--to", repo, "--path", "p/x.py")
+    text = said(repo, exported["commit"])
+    commands = [shlex.split(line) for line in text.splitlines() if line.strip().startswith("evolve ")]
+    words = {word for command in commands for word in command}
+    assert commands
+    assert {word for word in words if word.startswith("-")} <= {
+        *("--revealed", "--objective", "--cases", "--seed", "--evaluations")
+    }
+    assert not words & {"reboot", "x;", "x; reboot", "a b"}
+    assert "#1" not in text
+    assert "@" not in text
+
+
+@pytest.mark.parametrize("name", ["--unsafe", "greedy!", "a-b", "a b"])
+def test_no_baseline_of_an_odd_name_is_named_in_the_commands_of_the_message(repo, made, name):
+    edit("UPDATE proposals SET operator = ? WHERE number = 0", name)
+    proof = json.loads(Path("run/verification.json").read_text())
+    proof["standings"][0]["name"] = proof["duels"][0]["baseline"] = name
+    change(here=True, **proof)
+    text = said(repo, made("--to", repo)["commit"])
+    assert f"evolve score tiny.py policies/tiny.py --revealed {SECRET}" in text
+    assert "--unsafe" not in text
+
+
+@pytest.mark.parametrize("path", ["-x.py", "reference"])
+def test_a_path_that_is_an_option_or_a_baseline_is_a_path_in_the_commands(repo, made, path):
+    text = said(repo, made("--to", repo, f"--path={path}")["commit"])
+    assert f"evolve score tiny.py ./{path} reference --revealed {SECRET}" in text
+
+
+def test_the_message_says_who_drew_the_secret_and_how_to_draw_another(repo, made):
+    text = said(repo, made("--to", repo)["commit"])
+    assert "the secret was drawn by whoever made the run" in " ".join(text.split())
+    assert "evolve score tiny.py policies/tiny.py reference --revealed YOUROWNWORD" in text
+
+
+@pytest.mark.parametrize("arguments", [[], ["5"]])
+def test_a_run_that_grew_from_no_policy_is_damaged(repo, refused, arguments):
+    edit("UPDATE proposals SET source = NULL, outcome = 'NO_POLICY' WHERE number = 0")
+    assert "turn 0, which others grew from, led to no policy" in refused(*arguments, "--to", repo)
+    with RunFolder(Path("run")).open() as journal, pytest.raises(JournalError, match="led to no policy"):
+        nearest(journal, 5)
+
+
+# Repositories that are not the user's
+
+
+def planted(path, mark):
+    """Makes a repository that has git start a program wherever it can."""
+    repository(path)
+    program = path / ".git" / "program"
+    program.write_text(f"#!/bin/sh\ntouch {shlex.quote(str(mark))}\nexit 1\n")
+    program.chmod(0o755)
+    for key, value in {
+        "core.repositoryFormatVersion": "1",
+        "core.fsmonitor": str(program),
+        "commit.gpgSign": "true",
+        "gpg.program": str(program),
+        "extensions.partialClone": "origin",
+        "remote.origin.url": str(path.parent),
+        "remote.origin.promisor": "true",
+        "remote.origin.uploadpack": str(program),
+        "protocol.file.allow": "always",
+    }.items():
+        git(path, "config", key, value)
+    return path
+
+
+def without_a_tree(path):
+    """Has git look for what is not there, in a remote that names a program."""
+    tree = git(path, "rev-parse", "HEAD^{tree}")
+    (path / ".git" / "objects" / tree[:2] / tree[2:]).unlink()
+
+
+@pytest.mark.parametrize("inside", [".", "deep/er"])
+def test_git_is_not_called_in_a_repository_that_came_in_a_runs_folder(home, refused, inside):
+    mark = home / "mark"
+    planted(home / "elsewhere", mark)
+    (home / "elsewhere" / ".git").rename(home / "run" / ".git")
+    (home / "run" / inside).mkdir(parents=True, exist_ok=True)
+    git(home / "run", "config", "core.fsmonitor", "false")
+    without_a_tree(home / "run")
+    assert "lies in the run's own folder" in refused("--to", home / "run" / inside)
+    assert not mark.exists()
+
+
+def test_a_repository_that_is_kept_in_a_runs_folder_is_refused(home, refused, monkeypatch):
+    repository(home / "repo")
+    (home / "repo" / ".git").rename(home / "run" / "kept")
+    (home / "repo" / ".git").write_text("gitdir: ../run/kept\n")
+    monkeypatch.setattr(Repository, "git", None)
+    assert "is kept there" in refused("--to", home / "repo")
+
+
+def test_a_repository_that_a_run_of_somebody_else_came_in_is_refused(home, evolve, stranger):
+    planted(home / "checkout", home / "mark")
+    copytree("run", home / "checkout" / "runs" / "one")
+    for to in (".", "src", "runs"):
+        status, _, error = evolve("export", home / "checkout" / "runs" / "one", "--to", home / "checkout" / to)
+        assert status == 1
+        assert "was not begun here" in error
+        assert "copy the run elsewhere" in error
+    assert not (home / "mark").exists()
+
+
+def test_a_run_of_ones_own_may_lie_in_ones_own_repository(home, evolve):
+    copytree("run", repository(home / "project") / "runs" / "one")
+    status, _, error = evolve("export", home / "project" / "runs" / "one", "--to", home / "project")
+    assert (status, error) == (0, "")
+
+
+def test_nothing_is_fetched_with_a_program_that_a_remote_names(home, evolve):
+    planted(home / "mine", home / "mark")
+    git(home / "mine", "config", "core.fsmonitor", "false")
+    without_a_tree(home / "mine")
+    status, _, error = evolve("export", "run", "--to", home / "mine")
+    assert status == 1
+    assert "git ls-tree" in error
+    assert not (home / "mark").exists()
+
+
+def test_the_branch_goes_into_the_repository_that_was_found_and_no_other(home, made):
+    other = repository(home / "other")
+    dotfiles = repository(home / "dotfiles")
+    git(dotfiles, "config", "core.worktree", str(other))
+    before = state(other)
+    exported = made("--to", dotfiles)
+    assert state(other) == before
+    assert git(other, "branch", "--list", "evolve/*") == ""
+    assert exported["repository"] == str(dotfiles / ".git")
+    assert git(dotfiles, "--git-dir=.git", "rev-parse", exported["branch"]) == exported["commit"]
+
+
+def test_a_branch_that_is_checked_out_before_its_first_commit_is_left_alone(home, repo, refused):
+    (home / "empty").mkdir()
+    git(home / "empty", "init", "--quiet")
+    assert "has main checked out" in refused("--to", "empty", "--branch", "main")
+    git(repo, "worktree", "add", "--quiet", "-b", "work", "../work")
+    git(repo.parent / "work", "symbolic-ref", "HEAD", "refs/heads/orphan")
+    assert "has orphan checked out" in refused("--to", repo, "--branch", "orphan")
+    assert git(home / "empty", "for-each-ref") == ""
+
+
+def test_a_branch_that_stands_for_another_is_not_followed(repo, refused):
+    git(repo, "symbolic-ref", "refs/heads/new", "refs/heads/victim")
+    assert "has a branch new that stands for another one" in refused("--to", repo, "--branch", "new")
+    at = branch.place(repo, "a.py", "other")
+    git(repo, "symbolic-ref", "refs/heads/other", "refs/heads/victim")
+    branch.commit(at, "x = 1\n", "message\n")
+    assert git(repo, "branch", "--list", "victim") == ""
+
+
+@pytest.mark.parametrize("kind", ["LITERAL", "GLOB", "NOGLOB", "ICASE"])
+def test_how_a_caller_has_git_read_paths_does_not_count(repo, made, monkeypatch, kind):
+    with monkeypatch.context() as patch:
+        patch.setenv(f"GIT_{kind}_PATHSPECS", "1")
+        assert made("--to", repo)["path"] == "policies/tiny.py"

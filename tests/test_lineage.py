@@ -134,7 +134,7 @@ def test_a_crossover_is_a_merge_and_other_libraries_see_it(run):
     assert made.merges == 1
     with gitpython.Repo(made.path) as repo:
         merges = [commit.summary for commit in repo.iter_commits("--all") if len(commit.parents) > 1]
-    assert merges == ["#6 mutate: crossover, score 1.3000"]
+    assert merges == ["c6 mutate: crossover, score 1.3000"]
     assert "|\\" in git(made.path, "log", "--graph", "--oneline", "best")
 
 
@@ -176,7 +176,7 @@ def test_the_best_is_chosen_on_validation_and_checked_out(tmp_path):
 def test_a_commit_says_why_what_came_of_it_and_what_it_cost(run):
     path = write(run).path
     assert git(path, "show", "-s", "--format=%B", "c3").rstrip() == (
-        "#3 llm: edit, score 1.2000\n\n"
+        "c3 llm: edit, score 1.2000\n\n"
         "because of 3\n\n"
         "verdict   OK; score 1.2000 on train\n"
         "feedback  fair\n"
@@ -185,7 +185,7 @@ def test_a_commit_says_why_what_came_of_it_and_what_it_cost(run):
         "Candidate: 3\nParents: 1\nVerdict: OK\nScore: 1.2"
     )
     failed = git(path, "show", "-s", "--format=%B", "c4")
-    assert failed.startswith("#4 mutate: constant, CRASHED\n")
+    assert failed.startswith("c4 mutate: constant, CRASHED\n")
     assert "feedback  ZeroDivisionError: division by zero" in failed
     assert "Score:" not in failed
 

@@ -391,7 +391,7 @@ def test_a_run_that_a_process_works_on_is_said_to_be_where_the_kernel_tells(run,
 def test_two_policies_that_look_the_same_are_not_said_to_be(run, evolve):
     add(run, 6, 1.0, source="x = '" + "a" * 2500 + "1'\n")
     add(run, 7, 1.0, source="x = '" + "a" * 2500 + "2'\n")
-    for how in ([], ["-y"]):
+    for how in ([], ["--width", "240"]):
         out = evolve("diff", "run", 6, 7, *how)[1]
         assert "are the same" not in out
         assert " ".join(out.split()).count("others differ from column 2,506 on") == 2

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 def explain(options: argparse.Namespace) -> int:
+    from evolve import begun
     from evolve.executors.local import LocalExecutor, default_workers
     from evolve.explaining.explain import explain
     from evolve.folder import RunFolder
@@ -36,7 +37,8 @@ def explain(options: argparse.Namespace) -> int:
         ):
             found = explain(problem, executor, _question(options, journal, problem, executor), progress)
         folder.keep(folder.minimised, found.minimised)
-        folder.keep(folder.explanation, tables.as_json(found) + "\n")
+        begun.note_written(journal.header, written := tables.as_json(found) + "\n")
+        folder.keep(folder.explanation, written)
     if options.json:
         print(tables.as_json(found))
     else:

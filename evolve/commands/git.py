@@ -8,7 +8,7 @@ from evolve import commands
 from evolve.text import brief, counted
 
 if TYPE_CHECKING:
-    from evolve.branch import Made
+    from evolve.export.branch import Made
     from evolve.lineage import Lineage
 
 

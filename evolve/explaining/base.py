@@ -4,9 +4,10 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from evolve.database import ADVICE, JournalError
 from evolve.journal import Journal
 from evolve.text import brief, unified
-from evolve.types import Baseline, EvolveError
+from evolve.types import Baseline, EvolveError, Proposal
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,19 +20,27 @@ class Base:
 
 def start(journal: Journal, number: int) -> Base:
     """Returns the baseline that a candidate grew from, by first parents."""
-    root = journal.roots()[number]
-    made = journal.proposal(root)
-    assert made is not None
+    made = policy(journal, journal.roots()[number])
     return Base(made.operator or made.proposer, made.source)
 
 
 def nearest(journal: Journal, number: int) -> Base:
     """Returns the reference, or the baseline that a candidate grew from where fewer lines differ."""
-    reference, found = journal.proposal(0), journal.proposal(number)
-    assert reference is not None
-    assert found is not None
+    reference, found = policy(journal, 0), policy(journal, number)
     choices = [Base("reference", reference.source), start(journal, number)]
     return min(choices, key=lambda base: _changed(base.source, found.source))
+
+
+def policy(journal: Journal, number: int) -> Proposal:
+    """Returns a policy that others grew from, or are compared with.
+
+    Raises:
+        JournalError: there is none of that number.
+    """
+    made = journal.proposal(number)
+    if made is None:
+        raise JournalError(f"the journal is damaged: turn {number}, which others grew from, led to no policy; {ADVICE}")
+    return made
 
 
 def named(problem: str, baselines: Sequence[Baseline], name: str) -> Base:

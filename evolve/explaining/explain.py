@@ -10,10 +10,10 @@ from evolve.executors import Executor
 from evolve.explaining.beside import Beside
 from evolve.explaining.by_case import by_case
 from evolve.explaining.explanation import Explanation, Size
-from evolve.explaining.hunks import Hunk, applied, hunks, lines
+from evolve.explaining.hunks import Hunk, applied, hunks, lines, words_changed
 from evolve.explaining.judged import Judged, asked, judged, scores
 from evolve.explaining.measure import Measure
-from evolve.explaining.minimise import minimised, words_changed
+from evolve.explaining.minimise import minimised
 from evolve.explaining.question import Question
 from evolve.explaining.trials import Fate, Trials
 from evolve.explaining.trim import Idle, constants, trimmed

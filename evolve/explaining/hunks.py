@@ -14,6 +14,9 @@ MOST = 40
 _ALIKE = 0.5
 _MOST_PAIRS = 2_500  # of lines that are compared by their words
 _COMPARED = 400  # characters of a line
+WORD = re.compile(r"\s*(?:\"[^\"]*\"|'[^']*'|\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\w+|[^\w\s])|\s+$")
+"""A word of code: a text, a number, a name, white space or a sign."""
+
 _WORD = re.compile(r"\w+|[^\w\s]")
 
 
@@ -71,6 +74,23 @@ def single(hunk: Hunk) -> list[Hunk]:
         parts += [Hunk(at + index, (old,), (), line) for index, old in enumerate(part.old)]
         parts += [Hunk(at + len(part.old), (), (new,), line + index) for index, new in enumerate(part.new)]
     return parts
+
+
+def words_changed(hunk: Hunk) -> int:
+    """Returns how many words of a hunk are removed or added; a word is a name, a number, a text or a sign."""
+    old, new = (WORD.findall(" ".join(line.strip() for line in side)) for side in (hunk.old, hunk.new))
+    before, after = ([word for word in words if not word.isspace()] for words in (old, new))
+    return sum(
+        (end - start) + (last - first)
+        for place in changes(before, after, 0)
+        for tag, start, end, first, last in place
+        if tag != "equal"
+    )
+
+
+def distance(base: Sequence[str], source: str) -> int:
+    """Returns how many words a policy differs in from the base."""
+    return sum(map(words_changed, hunks(base, lines(source), len(base) + len(source))))
 
 
 def _order(hunk: Hunk) -> tuple[int, bool, int]:

@@ -1,16 +1,13 @@
 """The smallest difference that keeps the gain: of hunks first, then of lines, then of words."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from evolve.explaining.ddmin import ddmin
-from evolve.explaining.hunks import Hunk, applied, hunks, lines, single
+from evolve.explaining.hunks import WORD, Hunk, applied, hunks, lines, single
 from evolve.explaining.trials import Also, Trials
 from evolve.text import changes
 from evolve.types import Evaluation
-
-_WORD = re.compile(r"\s*(?:\"[^\"]*\"|'[^']*'|\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\w+|[^\w\s])|\s+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +44,6 @@ def minimised(
     return _with(base, kept, words, chosen)
 
 
-def words_changed(hunk: Hunk) -> int:
-    """Returns how many words of a hunk are removed or added; a word is a name, a number, a text or a sign."""
-    old, new = (_WORD.findall(" ".join(line.strip() for line in side)) for side in (hunk.old, hunk.new))
-    before, after = ([word for word in words if not word.isspace()] for words in (old, new))
-    return sum(
-        (end - start) + (last - first)
-        for place in changes(before, after, 0)
-        for tag, start, end, first, last in place
-        if tag != "equal"
-    )
-
-
 def _size(hunk: Hunk) -> int:
     return hunk.size
 
@@ -67,7 +52,7 @@ def _words(number: int, hunk: Hunk) -> list[_Words]:
     """Returns the changes within a line that takes the place of another, as far indented."""
     if not hunk.paired or _indent(hunk.old[0]) != _indent(hunk.new[0]):
         return []
-    old, new = (_WORD.findall(line) for line in (*hunk.old, *hunk.new))
+    old, new = (WORD.findall(line) for line in (*hunk.old, *hunk.new))
     return [
         _Words(number, start, end, "".join(new[first:last]))
         for place in changes([word.strip() for word in old], [word.strip() for word in new], 0)
@@ -92,7 +77,7 @@ def _with(base: Sequence[str], kept: Sequence[Hunk], words: Sequence[_Words], ch
 
 
 def _line(old: str, words: Sequence[_Words]) -> str:
-    pieces, parts, position = _WORD.findall(old), [], 0
+    pieces, parts, position = WORD.findall(old), [], 0
     for part in words:
         parts += [*pieces[position : part.start], part.new]
         position = part.end

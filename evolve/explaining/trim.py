@@ -1,15 +1,16 @@
 """Code and constants without effect: what can be taken out of a policy, or changed, and no case differs."""
 
-from collections.abc import Callable, Collection, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
 
 from evolve.explaining.cuts import Cut, cuts
-from evolve.explaining.hunks import hunks, lines
+from evolve.explaining.hunks import distance, hunks, lines
 from evolve.explaining.numbers import numbers
 from evolve.explaining.trials import Also, Fate, Outcome, Trials
 from evolve.proposers.syntax.splice import Text
 from evolve.types import Evaluation
 
+_LONGEST = 1000  # lines of both policies
 Same = Callable[[Evaluation], bool]
 """Says whether an evaluation is that of the policy, case by case."""
 
@@ -33,13 +34,17 @@ class Trimmed:
 
 
 def trimmed(trials: Trials, base: Sequence[str], source: str, same: Same, most: int, also: Also) -> Trimmed:
-    """Returns a policy without what does nothing in the lines that differ from the base."""
+    """Returns a policy without what does nothing in the lines that differ from the base, and is not the base's.
+
+    A guard of the base that does nothing on these cases may be needed on others, and without it there is more of a
+    difference.
+    """
     dead: list[Idle] = []
     old_lines = list(range(1, len(lines(source)) + 1))
     refuted: set[Idle] = set()
     while True:
         tried: list[tuple[Idle, Cut]] = []
-        chosen = trials.first(_tries(source, changed(base, source), old_lines, refuted, tried), same, most, also)
+        chosen = trials.first(_tries(base, source, old_lines, refuted, tried), same, most, also)
         if chosen is None:
             return Trimmed(source, tuple(dead), tuple(old_lines))
         refuted.update(idle for idle, _ in tried[: chosen + 1])
@@ -50,19 +55,27 @@ def trimmed(trials: Trials, base: Sequence[str], source: str, same: Same, most: 
 
 
 def _tries(
+    base: Sequence[str],
     source: str,
-    lines: Collection[int],
     old_lines: Sequence[int],
     refuted: Container[Idle],
     tried: list[tuple[Idle, Cut]],
 ) -> Iterator[str]:
     """Yields a policy without one thing or another, and notes each; what was tried in vain is not tried again."""
-    text = Text(source)
-    for cut in cuts(source, lines):
+    text, nearer = Text(source), _nearer(base, source)
+    for cut in cuts(source, changed(base, source)):
         idle = Idle(old_lines[cut.line - 1], cut.kind, cut.text)
-        if idle not in refuted:
+        if idle not in refuted and nearer(without := text.apply([cut.edit])):
             tried.append((idle, cut))
-            yield text.apply([cut.edit])
+            yield without
+
+
+def _nearer(base: Sequence[str], source: str) -> Callable[[str], bool]:
+    """Returns what says of a policy whether it differs less from the base; a huge one is not asked."""
+    if len(base) + source.count("\n") > _LONGEST:
+        return lambda _: True
+    now = distance(base, source)
+    return lambda without: distance(base, without) < now
 
 
 def constants(trials: Trials, base: Sequence[str], policy: Trimmed, same: Same, most: int) -> list[Idle]:

@@ -24,9 +24,10 @@ def message(found: Candidate, cases: str, validation: float | None, *, shown: bo
 
 
 def _subject(found: Candidate) -> str:
+    """Returns the first line; it names the tag, for `#17` is somebody's issue, and to git in an editor a comment."""
     score = found.evaluation.score
     result = tables.verdict(found.evaluation) if score is None else f"score {tables.number(score, 4)}"
-    return f"#{found.number} {origin(found.proposal.proposer, found.proposal.operator)}, {result}"
+    return f"c{found.number} {origin(found.proposal.proposer, found.proposal.operator)}, {result}"
 
 
 def _facts(found: Candidate, searched: str, validation: float | None) -> str:

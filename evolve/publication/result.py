@@ -7,12 +7,11 @@ followed, and nothing in it is believed but what can be checked.
 import hashlib
 import json
 import os
-import stat
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from evolve import strict
+from evolve import plainfile, strict
 from evolve.folder import JOURNAL
 from evolve.problem import SPLITS
 from evolve.text import brief
@@ -21,7 +20,7 @@ from evolve.types import EvolveError
 FORMAT = 1
 POLICY, RECORD, README = "policy.py", "record.json", "README.md"
 FILES = (POLICY, RECORD, README)
-_MAX_BYTES = 1 << 20
+_MOST_MIB = 1
 _SLACK = 1 + 1e-9  # a mean and the ends of its interval are added up in another order
 
 
@@ -289,17 +288,6 @@ def _contradiction(result: Result) -> str:
 def _text(path: Path) -> str:
     """Returns the text of one of our files."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise ResultError(f"{path} is no plain file, and is not opened; put the file itself there")
-            text = file.read(_MAX_BYTES + 1)
-    except OSError as error:
-        linked = "; links are not followed" if path.is_symlink() else ""
-        raise ResultError(f"cannot read {path}: {error.strerror}{linked}") from error
-    if len(text) > _MAX_BYTES:
-        raise ResultError(f"{path} is larger than 1 MiB; that is no file of a result")
-    try:
-        return text.decode("utf-8")
-    except UnicodeDecodeError:
-        raise ResultError(f"{path} is not UTF-8 text") from None
+        return plainfile.read(path, _MOST_MIB, "file of a result")
+    except EvolveError as error:
+        raise ResultError(str(error)) from error

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from evolve import claim
 from evolve.folder import RunFolder
 from evolve.header import Header
 from evolve.journal import Journal
@@ -64,29 +65,7 @@ def record(folder: RunFolder, journal: Journal, problem: Problem, result: Verifi
 
 def conclusion(problem: Problem, result: Verification) -> str:
     """Returns in one sentence what the sealed or held-out cases say."""
-    cases = f"{kept(result.held_out)} cases"
-    found = f"{problem.name}: the best found, #{result.number},"
-    if result.baseline is not None:
-        return f"{problem.name}: the search found nothing better than the baseline {result.baseline!r}; run it longer"
-    evaluation = result.found.evaluation
-    if evaluation.score is None:
-        return f"{found} is {evaluation.verdict} on the {cases}: {brief(evaluation.feedback, 300)}"
-    if result.unbeaten:
-        return f"{found} is not shown to beat {', '.join(result.unbeaten)} on the {cases}"
-    if result.close:
-        names = ", ".join(f"{duel.baseline} on {duel.better + duel.worse} cases" for duel in result.close)
-        return f"{found} is ahead of every baseline on the {cases}, but differs from {names} only: too few to be sure"
-    if not result.covered:
-        return (
-            f"{found} is ahead of every baseline, but was found after an earlier `evolve verify` had "
-            + ("shown scores on" if result.held_out else "revealed the secret of")
-            + " these cases: no proof; only a new run "
-            + ("begins without them" if result.held_out else "has fresh ones")
-        )
-    least = min(result.duels, key=lambda duel: duel.interval.mean)
-    ahead = f"{least.baseline} by {least.interval.mean - 1:.2%} on the mean"
-    counts = f"better on {least.better} cases, worse on {least.worse}"
-    return f"{found} beats every baseline on the {cases}, {ahead} (every 95% interval is above 1; {counts})"
+    return claim.conclusion(problem.name, f"the best found, #{result.number},", result)
 
 
 def _scores(result: Verification, objective: str, searched: str) -> str:
@@ -97,7 +76,7 @@ def _scores(result: Verification, objective: str, searched: str) -> str:
         _row("best found", result.found, result.train.score),
     ]
     if result.minimised is not None:
-        rows.append(_row("its smallest diff", result.minimised.standing, None))
+        rows.append(_row("smallest diff", result.minimised.standing, None))
     if result.mean_bound is not None:
         rows.append(
             ("bound", "(no policy can do better)", "-", "-", "-", tables.natural(result.mean_bound), "100.0%", "-")

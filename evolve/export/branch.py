@@ -8,6 +8,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from evolve.export import gitdir
+from evolve.export.gitdir import GitDir
+from evolve.export.reviewable import insist_on_readable
 from evolve.repository import GitError, Repository
 from evolve.text import brief
 from evolve.types import EvolveError
@@ -86,40 +89,36 @@ def commit(at: Place, text: str, message: str) -> Made:
         blob = at.repository.git("hash-object", "-w", "--stdin", given=data)
         tree = _tree(at, blob)
         made, named = _commit(at, tree, message)
-        at.repository.git("update-ref", "-m", "evolve export", f"refs/heads/{at.branch}", made, "")
+        at.repository.git("update-ref", "--no-deref", "-m", "evolve export", f"refs/heads/{at.branch}", made, "")
     except GitError as error:
         raise GitError(f"cannot make the branch {at.branch} in {at.root}: {error}") from error
     author = at.repository.git("show", "--no-patch", "--no-show-signature", "--format=%an <%ae>", made)
     return Made(at.root, at.branch, made, at.path, at.head, author, named, at.bare, at.detached, at.shallow)
 
 
-def insist_on_readable(text: str) -> None:
-    """Refuses a policy with characters that are not shown, or that change how others are.
-
-    Raises:
-        EvolveError: it holds one.
-    """
-    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
-        hidden = next((c for c in line if not c.isprintable() and c != "\t"), None)
-        if hidden is not None:
-            raise EvolveError(
-                f"line {number} of the policy holds the character U+{ord(hidden):04X}, which a reviewer would not see; "
-                "it is not exported: take it out of a copy of the policy, and judge that with `evolve score`"
-            )
-
-
 def _opened(to: Path) -> tuple[Repository, str]:
-    """Returns the repository that a folder belongs to, and where it lies."""
+    """Returns the repository that a folder belongs to, and where it lies.
+
+    git is asked once which one it takes, for it knows whom that belongs to; from then on it is told.
+    """
     if not to.is_dir():
         what = "is a file" if to.exists() else "is not there"
         raise EvolveError(f"--to {to}: expected a folder with a git repository, and it {what}")
-    near = Repository.of_user(to)
+    near, seen = Repository.of_user(to), gitdir.found(to)
     try:
         folder = near.git("rev-parse", "--absolute-git-dir")
     except GitError as error:
         raise EvolveError(_unopened(to, error)) from error
-    top = near.asked("rev-parse", "--show-toplevel") or folder  # of a bare repository, or of a folder inside of .git
-    return Repository.of_user(Path(top)), top
+    if seen is None or Path(folder).resolve() != seen.path:
+        where = "none" if seen is None else seen.path
+        raise EvolveError(f"git takes {folder} for the repository of {to}, where {where} was seen; name it with --to")
+    return near.pinned(folder), _shown(near.asked("rev-parse", "--show-toplevel"), seen)
+
+
+def _shown(top: str | None, seen: GitDir) -> str:
+    """Returns the folder by which a user names the repository: the top, unless git finds another one from there."""
+    back = gitdir.found(Path(top)) if top else None
+    return top if top and back is not None and back.path == seen.path else str(seen.path)
 
 
 def _unopened(to: Path, error: GitError) -> str:
@@ -150,6 +149,10 @@ def _insist_on_branch(repository: Repository, root: str, branch: str) -> None:
         raise EvolveError(f"git takes no branch of the name {shown!r}; give another with --branch")
     if repository.asked("show-ref", "--verify", "--quiet", f"refs/heads/{branch}") is not None:
         raise EvolveError(f"{root} has a branch {shown} already, which is left alone; give another name with --branch")
+    if repository.asked("symbolic-ref", "--quiet", f"refs/heads/{branch}") is not None:
+        raise EvolveError(f"{root} has a branch {shown} that stands for another one; give another name with --branch")
+    if f"branch refs/heads/{branch}" in repository.git("worktree", "list", "--porcelain").split("\n"):
+        raise EvolveError(f"{root} has {shown} checked out, without a commit yet; give another name with --branch")
     for above in _above(branch):
         if repository.asked("show-ref", "--verify", "--quiet", f"refs/heads/{above}") is not None:
             raise EvolveError(
