@@ -20,7 +20,7 @@ from evolve.journal import Journal
 from evolve.types import EvolveError
 
 JOURNAL, SECRET, LOCK, BEST, PROOF = "journal.sqlite", "secret", "lock", "best.py", "verification.json"
-MINIMISED, EXPLANATION = "minimised.py", "explanation.json"
+MINIMISED, EXPLANATION = "minimised-{}.py", "explanation-{}.json"
 _UNFINISHED = {SECRET, LOCK, f"{JOURNAL}.new", f"{JOURNAL}.new-wal", f"{JOURNAL}.new-shm"}
 _LONGEST_SECRET = 1024  # bytes; ours has 32
 
@@ -60,15 +60,13 @@ class RunFolder:
         """The file that the last verification is written to."""
         return self.path / PROOF
 
-    @property
-    def minimised(self) -> Path:
-        """The file that the policy with the smallest difference is written to."""
-        return self.path / MINIMISED
+    def minimised(self, number: int) -> Path:
+        """Returns the file that the smallest diff of a candidate is written to, as a policy."""
+        return self.path / MINIMISED.format(number)
 
-    @property
-    def explanation(self) -> Path:
-        """The file that the last explanation is written to."""
-        return self.path / EXPLANATION
+    def explanation(self, number: int) -> Path:
+        """Returns the file that the last explanation of a candidate is written to."""
+        return self.path / EXPLANATION.format(number)
 
     def prepare(self) -> str:
         """Makes the folder and draws the secret of the sealed split; returns the secret's hash.

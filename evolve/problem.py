@@ -186,7 +186,7 @@ class Problem:
 
         They are made from ``split.seeds(n)`` and like those of ``cases`` but for the condition.
         """
-        raise NotImplementedError
+        raise NotImplementedError("`sweeps` names conditions, so define `swept(self, split, condition, setting)`")
 
     def simulate(self, case: Any) -> Simulation:
         """Yields a ``Call`` for each question and returns the metrics of the case."""

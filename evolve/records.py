@@ -45,7 +45,8 @@ def _cut(column: str) -> str:
 _LOG = (
     f"SELECT number, {_cut('coalesce(outcome, verdict)')}, score, "  # noqa: S608 - words of ours alone
     f"{_cut('proposer')}, {_cut('operator')}, {_cut('parents')}, "
-    f"CASE WHEN source IS NULL THEN {_cut('message')} ELSE {_cut('rationale')} END "
+    f"CASE WHEN source IS NULL THEN {_cut('message')} WHEN score IS NULL THEN {_cut('feedback')} "
+    f"ELSE {_cut('rationale')} END "
     "FROM proposals LEFT JOIN (SELECT * FROM evaluations WHERE cases = 'train') USING (number) "
     "WHERE (verdict IS NOT NULL OR outcome IS NOT NULL)"
 )

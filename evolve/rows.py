@@ -14,7 +14,10 @@ from evolve.types import CaseResult, Evaluation, Layer, Miss, Outcome, Proposal,
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One turn in the log; ``verdict`` is the outcome where there is no policy, ``rationale`` then says why."""
+    """One turn in the log; ``verdict`` is the outcome where there is no policy.
+
+    Where there is none, or it has no score, ``rationale`` says why that is, and not what it was meant for.
+    """
 
     number: int
     verdict: str

@@ -726,8 +726,8 @@ def explain(text, *, here=True, **values):
             "more": [1],
             **values,
         }
-        Path("run/minimised.py").write_text(text)
-        Path("run/explanation.json").write_text(written := json.dumps(explanation))
+        Path(f"run/minimised-{number}.py").write_text(text)
+        Path(f"run/explanation-{number}.json").write_text(written := json.dumps(explanation))
         if here:
             begun.note_written(journal.header, written)
     return explanation

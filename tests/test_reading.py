@@ -500,3 +500,10 @@ def test_huge_texts_are_cut_in_the_log(run, evolve):
     assert len(evolve("log", "run", "--all")[1]) < 20_000
     with evolve_api.load("run") as opened:
         assert opened.candidate(6).proposal.rationale == "y" * HUGE
+
+
+def test_the_log_says_of_a_failure_why_it_failed(run, evolve):
+    run.propose(6, Proposal("def f(): 1 / 0\n", "mutate", "term", (0,), "line 1: `1` becomes `1 / 0`"))
+    run.record(6, tiny.evaluation(None), 2.0)
+    _, out, _ = evolve("log", "run", "--verdict", "CRASHED", "--last", "1")
+    assert out.splitlines()[2].endswith("ZeroDivisionError: division by zero")

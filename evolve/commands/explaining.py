@@ -36,9 +36,9 @@ def explain(options: argparse.Namespace) -> int:
             LocalExecutor(problem, options.workers or default_workers(), unsafe=options.unsafe) as executor,
         ):
             found = explain(problem, executor, _question(options, journal, problem, executor), progress)
-        folder.keep(folder.minimised, found.minimised)
+        folder.keep(folder.minimised(found.number), found.minimised)
         begun.note_written(journal.header, written := tables.as_json(found) + "\n")
-        folder.keep(folder.explanation, written)
+        folder.keep(folder.explanation(found.number), written)
     if options.json:
         print(tables.as_json(found))
     else:

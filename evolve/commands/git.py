@@ -71,6 +71,7 @@ def _describe_export(made: "Made") -> str:
     return "\n".join(
         [
             f"exported  {made.path} on the branch {made.branch} of {made.repository}",
+            f"says      {brief(made.subject, 300)}",
             f"commit    {made.commit} ({start}); nothing else there was touched",
             *(f"note      {note}" for note in notes),
             f"next      {git} show {branch}",

@@ -1,6 +1,7 @@
 """Commands that judge: ``score``, ``verify``, ``publish``, and ``check``, which judges a problem."""
 
 import argparse
+import hashlib
 import signal
 import sys
 import time
@@ -20,6 +21,10 @@ def score(options: argparse.Namespace) -> int:
         problem, options.policies, cases, options.workers, secret=options.revealed or "", unsafe=options.unsafe
     )
     commands.show(options, rows, lambda: tables.standings(rows, problem.objective))
+    if options.revealed:
+        secret = hashlib.sha256(options.revealed.encode()).hexdigest()
+        digest = f"{problem.name} has the digest {catalog.digest(problem)}"
+        terminal.warn(f"test cases of a secret with the SHA-256 {secret}; {digest}: compare them with the record's")
     return 0 if all(row.evaluation.score is not None for row in rows) else 1
 
 

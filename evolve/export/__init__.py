@@ -12,6 +12,7 @@ from evolve.finalists import leader
 from evolve.folder import RunFolder
 from evolve.journal import Journal
 from evolve.report import turns
+from evolve.text import brief
 from evolve.types import EvolveError
 
 
@@ -43,6 +44,9 @@ def export(
 
 def _found(run: RunFolder, journal: Journal, number: int, *, minimised: bool) -> Found:
     candidate = turns.candidate(journal, number)
+    if candidate.evaluation.score is None:
+        said = f"{candidate.evaluation.verdict} ({brief(candidate.evaluation.feedback, 200)})"
+        raise EvolveError(f"candidate {number} is {said}: a policy without a score is not exported; give another ID")
     source = candidate.proposal.source
     known, doubt = verified.verified(run, journal, number, source)
     if not minimised:

@@ -45,11 +45,12 @@ class Place:
 class Made:
     """A commit on a new branch; ``parent`` is None where it is the first one.
 
-    ``named`` says that its ``author`` is the user, and not a stand-in.
+    ``named`` says that its ``author`` is the user, and not a stand-in; ``subject`` is the first line of its message.
     """
 
     repository: str
     branch: str
+    subject: str
     commit: str
     path: str
     parent: str | None
@@ -93,7 +94,8 @@ def commit(at: Place, text: str, message: str) -> Made:
     except GitError as error:
         raise GitError(f"cannot make the branch {at.branch} in {at.root}: {error}") from error
     author = at.repository.git("show", "--no-patch", "--no-show-signature", "--format=%an <%ae>", made)
-    return Made(at.root, at.branch, made, at.path, at.head, author, named, at.bare, at.detached, at.shallow)
+    subject = message.partition("\n")[0]
+    return Made(at.root, at.branch, subject, made, at.path, at.head, author, named, at.bare, at.detached, at.shallow)
 
 
 def _opened(to: Path) -> tuple[Repository, str]:

@@ -86,17 +86,18 @@ def explained(folder: RunFolder, journal: Journal, number: int, policy: str) -> 
     Raises:
         EvolveError: there is none, it is of another policy, has changed since, or does not fit the journal.
     """
-    path, again = folder.minimised, f"run `evolve explain {folder.path} {number}` first"
-    if not os.path.lexists(path) or not os.path.lexists(folder.explanation):
-        raise EvolveError(f"{folder.path} holds no smallest diff that keeps the gain; {again}")
-    (found, written), text = _read(folder.explanation, Explanation, again), _text(path)
+    path, record = folder.minimised(number), folder.explanation(number)
+    again = f"run `evolve explain {folder.path} {number}` first"
+    if not os.path.lexists(path) or not os.path.lexists(record):
+        raise EvolveError(f"{folder.path} holds no smallest diff of candidate {number}; {again}")
+    (found, written), text = _read(record, Explanation, again), _text(path)
     if found.number != number or found.policy_sha256 != sha256(policy):
         raise EvolveError(f"{path} is not of candidate {number}; {again}")
     if found.minimised_sha256 != sha256(text):
         raise EvolveError(f"{path} is not what `evolve explain` wrote: its SHA-256 is another; {again}")
     here = begun.is_written(journal.header, written)
     if wrong := contradiction.in_explanation(found, journal, again=here and found.noisy):
-        raise EvolveError(f"{folder.explanation} does not fit the run: {wrong}; {again}")
+        raise EvolveError(f"{record} does not fit the run: {wrong}; {again}")
     named = replace(found, base=word(found.base), rival=word(found.rival))
     return Explained(**_fields(named), here=here), text
 

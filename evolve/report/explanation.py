@@ -1,8 +1,8 @@
 """An explanation on paper: the conclusion, what each hunk is worth, the smallest difference, wins and losses."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
-from pathlib import Path
 from typing import Self, TextIO
 
 from evolve.explaining.by_case import Against, ByCase
@@ -28,13 +28,15 @@ _MOST_LINES = 12
 
 
 class Progress:
-    """A line on a terminal that says how far an explanation has come; cleared at the end."""
+    """A line on a terminal that says how far an explanation has come, cleared at the end; elsewhere a line a step."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream, self._shown = stream, stream.isatty()
 
     def __call__(self, said: str) -> None:
-        """Shows it, in place of what was shown before."""
+        """Shows it, in place of what was shown before; figures only on a terminal."""
+        if not self._shown and not said[:1].isdigit():
+            print(brief(said, 200), "...", file=self._stream, flush=True)
         self._write(f"\r\x1b[K{brief(said, 75)} ...")
 
     def __enter__(self) -> Self:
@@ -58,43 +60,53 @@ def describe(found: Explanation, problem: Problem, folder: RunFolder, *, colour:
         _idle(found),
         _by_case(found.by_case, _called(found), problem),
         _conditions(found),
-        _files(found, folder.minimised, folder.explanation),
+        _files(found, folder),
     ]
     return "\n\n".join("\n".join(part) for part in parts if part)
 
 
 def conclusion(found: Explanation) -> str:
-    """Returns in a sentence or two what the difference is worth and how little of it is enough."""
-    whole = f"{found.problem} #{found.number} against {found.base}: "
+    """Returns in a sentence or two what the policy is worth, to what it owes that, and how little of it is enough."""
     needed = sum(worth.needed for worth in found.hunks)
-    spared = f"{needed} of which cannot be spared" if needed else "each of which can be spared"
-    hunks = f"{counted(len(found.hunks), 'hunk')}, {spared}"
-    sizes = f"{_sized(found.smallest)} instead of {_sized(found.whole)}"
+    cases, hunks = f"the {_called(found)} cases", counted(len(found.hunks), "hunk")
+    parts = f"against {found.base} it is {hunks}"
     if found.lead_kept is None:
-        why = f"{found.base} has no score there" if found.gain is None else "no gain"
-        return f"{whole}{why} on the {_called(found)} cases; {hunks}; what does as well differs by {sizes}"
-    gain = "" if found.gain is None else f"{found.gain - 1:+.2%} on the {_called(found)} cases{_fresh(found)}; "
-    kept = f"the smallest diff that keeps {_kept(found.lead_kept)} of {_lead(found)} has {sizes}"
-    return f"{whole}{gain}{hunks}; {kept}"
+        why = f"{found.base} has no score" if found.gain is None else f"no better than {found.base}"
+        return f"{found.problem} #{found.number}: {why} on {cases}; {parts}; what does as well has {_sizes(found)}"
+    if found.rival != found.base and found.gain is not None:
+        parts += f" ({found.gain - 1:+.2%})"
+    share = f"{1 - found.tolerance:.0%} of the lead"
+    kept = f"the smallest diff that keeps {_kept(found.lead_kept)} of the lead has {_sizes(found)}"
+    return f"{found.problem} #{found.number}: {_lead(found)} on {cases}{_fresh(found)}; {parts}, {needed} of which " + (
+        f"{'is' if needed == 1 else 'are'} needed to keep {share}; {kept}"
+    )
 
 
-def _kept(share: float | None) -> str:
-    """Returns a share of the lead in percent; of a lead that is next to nothing it says little."""
-    return "over 200%" if share is not None and share > 2 else tables.share(share)
-
-
-def _fresh(found: Explanation) -> str:
-    """Returns what is left of the gain on cases that neither the search nor the choice of its best has seen."""
-    fresh = found.scores.get(FRESH)
-    if fresh is None or fresh.policy is None or fresh.base is None:
-        return ""
-    return f", {fresh.policy / fresh.base - 1:+.2%} on fresh ones"
+def _sizes(found: Explanation) -> str:
+    if found.smallest == found.whole:
+        return f"all of its {_sized(found.whole)}"
+    return f"{_sized(found.smallest)} instead of {_sized(found.whole)}"
 
 
 def _lead(found: Explanation) -> str:
-    """Names what the smallest difference has to keep."""
-    lead = "" if found.lead is None else f" ({found.lead - 1:+.2%})"
-    return "the gain" if found.rival == found.base else f"the lead over {brief(found.rival, 60)}{lead}"
+    """Returns what the smallest difference has to keep: how much better the policy is, and than what."""
+    lead = "better" if found.lead is None else f"{found.lead - 1:+.2%}"
+    return f"{lead} over {brief(found.rival, 60)}"
+
+
+def _fresh(found: Explanation) -> str:
+    """Returns what is left of the lead on cases that neither the search nor the choice of its best has seen."""
+    fresh = found.scores.get(FRESH)
+    if fresh is None or fresh.policy is None or fresh.rival is None:
+        return ""
+    return f", {fresh.policy / fresh.rival - 1:+.2%} on fresh ones"
+
+
+def _kept(share: float | None) -> str:
+    """Returns a share of the lead in percent; of one that is next to nothing it says little."""
+    if share is None:
+        return "no lead"
+    return "over 200%" if share > 2 else tables.share(share)
 
 
 def _marks(found: Explanation) -> list[str]:
@@ -134,7 +146,7 @@ def _scores(found: Explanation) -> list[str]:
     unseen = _UNSEEN if found.fresh else _NO_FRESH
     return [
         tables.table(("policy", "lines", *headings), rows),
-        f"lines: removed and added; kept: the smallest diff's share of {_lead(found)}, of logarithms",
+        f"lines: removed and added; kept: of the lead over {brief(found.rival, 60)}, of logarithms",
         kept,
         unseen,
     ]
@@ -210,14 +222,17 @@ def brief_line(line: str) -> str:
 
 
 def _smallest(found: Explanation, *, colour: bool) -> list[str]:
-    diff = unified(found.base_source, found.minimised, found.base, "minimised.py", colour=colour)
+    diff = unified(found.base_source, found.minimised, found.base, f"minimised-{found.number}.py", colour=colour)
     return [f"the smallest diff found that is enough, {_sized(found.smallest)}:", diff] if diff else []
 
 
 def _idle(found: Explanation) -> list[str]:
     cases = f"no {_called(found)} case"
     parts = [
-        *_named(found.dead, f"dead code: each can be taken out, with those before it, and {cases} changes"),
+        *_named(
+            found.dead,
+            f"dead code: each can be taken out, with those before it, and {cases} changes; others may need it",
+        ),
         *_named(found.constants, f"constants without effect: other numbers in their place change {cases}"),
     ]
     return parts or ["no dead code and no constants without effect were found in the lines that differ"]
@@ -286,12 +301,15 @@ def _conditions(found: Explanation) -> list[str]:
     return [f"under conditions, #{found.number}:", *robustness.table(settings), *robustness.words(settings)]
 
 
-def _files(found: Explanation, minimised: Path, explanation: Path) -> list[str]:
+def _files(found: Explanation, folder: RunFolder) -> list[str]:
+    run, number = shlex.quote(str(folder.path)), found.number
     return [
         f"judged     {counted(found.evaluations, 'variant')} on {counted(found.number_of_cases, 'case')} each "
         f"(at most {found.most:,}); sealed cases were not touched",
-        inert(f"minimised  {minimised}"),
-        inert(f"record     {explanation}"),
+        inert(f"minimised  {folder.minimised(number)}"),
+        inert(f"record     {folder.explanation(number)}"),
+        inert(f"next       evolve verify {run}    on sealed cases, with the smallest diff of the best beside it"),
+        inert(f"           evolve export {run} {number} --minimised --to REPO    a branch in your repository"),
     ]
 
 

@@ -10,7 +10,7 @@ from evolve.types import Verdict
 
 _NAME = 60
 _FEEDBACK = 300
-_ALONE = "each interval is a 95% one by itself, of few cases; what is said in words holds for all of them together"
+_ALONE = "each interval is a 95% one by itself; what is said in words holds for all of them together"
 
 
 def table(settings: Sequence[Setting]) -> list[str]:
@@ -85,7 +85,7 @@ def _row(each: Setting, others: Sequence[str]) -> tuple[str, ...]:
 
 
 def _figures(interval: Interval | None) -> str:
-    return "-" if interval is None else f"{interval.mean:.3f} {tables.interval(interval)}"
+    return "-" if interval is None else f"{interval.mean:.4f} {tables.interval(interval, 4)}"
 
 
 def _rivals(settings: Sequence[Setting]) -> list[str]:

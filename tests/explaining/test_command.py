@@ -70,15 +70,20 @@ def home(original, tmp_path):
 
 def test_the_best_is_explained_and_what_was_found_is_kept_in_the_runs_folder(evolve, home):
     status, said, errors = evolve("explain", home / "run", "--workers", 1)
-    assert (status, errors) == (0, "")
-    assert said.startswith("tiny #1 against reference: +")
+    assert status == 0
+    assert errors.splitlines() == [
+        "judging the policy and the baselines ...",
+        "judging the smallest difference again, on fresh cases too, and every condition ...",
+    ]
+    assert said.startswith("tiny #1: +")
+    assert "--minimised --to REPO" in said
     assert "statement `unused = x + 1`" in said
     assert "condition `x > -1`" in said
     assert "no conditions declared" in said
-    small = (home / "run" / "minimised.py").read_text()
+    small = (home / "run" / "minimised-1.py").read_text()
     assert "unused" not in small
     assert "return 3 * x" in small
-    record = json.loads((home / "run" / "explanation.json").read_text())
+    record = json.loads((home / "run" / "explanation-1.json").read_text())
     assert record["number"] == 1
     assert record["minimised_sha256"] == hashlib.sha256(small.encode()).hexdigest()
     assert record["scores"]["validation"]["minimised"] == pytest.approx(record["scores"]["validation"]["policy"])
@@ -121,7 +126,7 @@ def test_what_cannot_be_explained_is_refused_with_what_to_do(evolve, home, words
     status, out, errors = evolve("explain", home / "run", *words, "--workers", 1)
     assert (status, out) == (1, "")
     assert said in errors
-    assert not (home / "run" / "minimised.py").exists()
+    assert not (home / "run" / "minimised-1.py").exists()
 
 
 @pytest.mark.parametrize("words", [["--tolerance", "2"], ["--evaluations", "0"], ["--workers", "0"], ["one"]])
@@ -200,7 +205,7 @@ def test_a_file_of_cases_that_was_changed_since_ends_it(evolve, tmp_path):
 def test_a_link_in_place_of_what_is_written_is_not_followed(evolve, home, tmp_path):
     target = tmp_path / "mine.py"
     target.write_text("mine\n")
-    (home / "run" / "minimised.py").symlink_to(target)
+    (home / "run" / "minimised-1.py").symlink_to(target)
     assert evolve("explain", home / "run", 1, "--workers", 1)[0] == 0
     assert target.read_text() == "mine\n"
-    assert not (home / "run" / "minimised.py").is_symlink()
+    assert not (home / "run" / "minimised-1.py").is_symlink()

@@ -33,8 +33,8 @@ def test_the_table_shows_each_setting_against_the_reference_and_each_other_rival
     cells = [line.split("  ") for line in lines]
     assert [[cell.strip() for cell in row if cell.strip()] for row in cells if not row[0].startswith("-")] == [
         ["condition", "setting", "cases", "verdict", "against reference", "against greedy", "gap closed"],
-        ["load", "50%", "12", "OK", "1.100 [1.050, 1.150]", "1.020 [0.970, 1.070]", "25.0%"],
-        ["load", "95%", "12", "OK", "0.900 [0.850, 0.950]", "-", "25.0%"],
+        ["load", "50%", "12", "OK", "1.1000 [1.0500, 1.1500]", "1.0200 [0.9700, 1.0700]", "25.0%"],
+        ["load", "95%", "12", "OK", "0.9000 [0.8500, 0.9500]", "-", "25.0%"],
     ]
 
 
@@ -52,7 +52,7 @@ def test_a_problem_without_conditions_has_no_table_and_no_words():
 def test_a_setting_where_it_is_worse_is_named_with_its_interval():
     said = words([setting("load=50%", BETTER), setting("load=95%", WORSE)])
     assert said == [
-        "worse than the reference under load=95% (0.900 [0.850, 0.950]); ahead of the reference under load=50%"
+        "worse than the reference under load=95% (0.9000 [0.8500, 0.9500]); ahead of the reference under load=50%"
     ]
 
 
@@ -79,7 +79,7 @@ def test_a_failure_comes_first_and_is_no_lead():
     said = words([setting("noise=none", WORSE), failed("noise=much"), failed("noise=more"), setting("load=1", BETTER)])
     assert said == [
         "INVALID under noise=much and noise=more",
-        "worse than the reference under noise=none (0.900 [0.850, 0.950]); "
+        "worse than the reference under noise=none (0.9000 [0.8500, 0.9500]); "
         "ahead of the reference under every setting of load",
     ]
     late = failed("load=2", Verdict.TIMED_OUT)
@@ -91,7 +91,7 @@ def test_other_rivals_are_told_after_the_reference():
     both = [setting(f"load={each}", BETTER, reference=BETTER, greedy=found) for each, found in ((1, WORSE), (2, SAME))]
     assert words(both) == [
         "ahead of the reference under every setting of load",
-        "worse than greedy under load=1 (0.900 [0.850, 0.950]); not told apart under the others",
+        "worse than greedy under load=1 (0.9000 [0.8500, 0.9500]); not told apart under the others",
     ]
 
 
