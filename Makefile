@@ -1,4 +1,4 @@
-# `make demo` discovers a better scheduler in about two minutes; `make test` checks everything.
+# `make demo` discovers a better scheduler, explains and proves it in about two minutes; `make test` checks everything.
 # Needs Python 3.11 or later, make and git.  Everything is installed into .venv, pinned by requirements.lock.
 
 PYTHON ?= python3
@@ -13,6 +13,8 @@ OUT ?= runs/demo-$(shell date +%Y%m%d-%H%M%S)
 demo: $(READY)
 	$(eval RUN := $(OUT))
 	@$(BIN)/evolve run spot --minutes $(MINUTES) --out $(RUN)
+	@echo
+	-@$(BIN)/evolve explain $(RUN)  # a short search may have found nothing to explain
 	@echo
 	@$(BIN)/evolve verify $(RUN)
 

@@ -209,7 +209,7 @@ def _minimised(
 ) -> Minimised | None:
     if source is None or evaluation is None:
         return None
-    (standing,) = standings(problem, cases, ["smallest diff"], [evaluation], whole.basis)
+    (standing,) = standings(problem, cases, [f"of {whole.name}"], [evaluation], whole.basis)
     against = duels([whole.name], [whole.evaluation, evaluation], cases)
     return Minimised(hashlib.sha256(source.encode()).hexdigest(), standing, next(iter(against), None), covered)
 

@@ -180,11 +180,11 @@ def _next(folder: RunFolder, result: Verification) -> list[str]:
     if result.baseline is not None:
         return []
     run = shlex.quote(str(folder.path))
-    return [
-        "",
-        f"next    evolve explain {run}    what each change is worth, and the smallest diff that keeps the gain",
-        f"        evolve export {run} --to REPO    a branch in your repository, with this evidence",
-    ]
+    export = f"evolve export {run} --to REPO    a branch in your repository, with this evidence"
+    if result.minimised is not None:
+        return ["", f"next    {export}; with --minimised the smallest diff"]
+    explain = f"evolve explain {run}    what each change is worth, and the smallest diff that keeps the lead"
+    return ["", f"next    {explain}", f"        {export}"]
 
 
 def _cases(run: runs.Summary) -> str:
