@@ -1,7 +1,7 @@
 """Explains a policy: takes its difference from a baseline apart, and judges the parts."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from evolve import normal
@@ -15,11 +15,12 @@ from evolve.explaining.judged import Judged, asked, judged, scores
 from evolve.explaining.measure import Measure
 from evolve.explaining.minimise import minimised
 from evolve.explaining.question import Question
+from evolve.explaining.scores import Scores
 from evolve.explaining.trials import Fate, Trials
 from evolve.explaining.trim import Idle, constants, trimmed
 from evolve.explaining.worth import Worth, code, worths
 from evolve.problem import Problem
-from evolve.robustness import sweep
+from evolve.robustness import Setting, sweep
 from evolve.source import SourceError
 from evolve.text import brief
 from evolve.types import Evaluation, EvolveError
@@ -68,22 +69,38 @@ def explain(
     tell("judging the policy and the baselines")
     baselines = {baseline.name: baseline.source for baseline in problem.baselines()}
     known = judged(executor, question, baselines)
-    rival = known.rival
-    measure = Measure(problem, cases, known.base, known.cases[rival.source], known.policy, question.tolerance)
-    trials = Trials(
-        executor,
-        question.cases,
-        question.evaluations,
-        lambda spent: tell(f"{spent} variants judged of at most {question.evaluations}"),
-    )
-    trials.know(question.base.source, known.base)
-    trials.know(question.source, known.policy)
-    beside = _beside(problem, executor, known)
-    parts = _taken_apart(trials, measure, question, beside)
+    measure = Measure(problem, cases, known.base, known.cases[known.rival.source], known.policy, question.tolerance)
+    trials = _trials(executor, known, tell)
+    parts = _taken_apart(trials, measure, question, _beside(problem, executor, known))
     tell("judging the smallest difference again, on fresh cases too, and every condition")
     small = _confirmed(executor, known, measure, parts.smallest)
+    reached = scores(executor, known, small.source, small.cases, small.beside)
     conditions = sweep(problem, executor, question.source, known.rivals, CONDITIONS)
-    sizes = _size(question.base.source, question.source), _size(question.base.source, small.source)
+    return _put_together(known, measure, trials, parts, small, reached, conditions)
+
+
+def _trials(executor: Executor, known: Judged, tell: Callable[[str], None]) -> Trials:
+    question = known.question
+
+    def told(spent: int) -> None:
+        tell(f"{spent} variants judged of at most {question.evaluations}")
+
+    trials = Trials(executor, question.cases, question.evaluations, told)
+    trials.know(question.base.source, known.base)
+    trials.know(question.source, known.policy)
+    return trials
+
+
+def _put_together(
+    known: Judged,
+    measure: Measure,
+    trials: Trials,
+    parts: _Parts,
+    small: _Smallest,
+    reached: Mapping[str, Scores],
+    conditions: Sequence[Setting],
+) -> Explanation:
+    question, problem, cases = known.question, measure.problem, measure.cases
     return Explanation(
         problem=problem.name,
         number=question.number,
@@ -95,13 +112,13 @@ def explain(
         unsafe=any(found.unsafe for found in known.cases.values()),
         tolerance=question.tolerance,
         gain=measure.gain,
-        rival=rival.name,
+        rival=known.rival.name,
         lead=measure.lead,
         lead_kept=measure.kept(small.cases),
-        scores=scores(executor, known, small.source, small.cases, small.beside),
+        scores=reached,
         fresh=question.fresh,
-        whole=sizes[0],
-        smallest=sizes[1],
+        whole=_size(question.base.source, question.source),
+        smallest=_size(question.base.source, small.source),
         comments=_sized(parts.comments),
         hunks=tuple(parts.worths),
         dead=tuple(parts.dead),
@@ -115,7 +132,7 @@ def explain(
             cases,
             known.policy,
             small.cases,
-            {name: known.cases[source] for name, source in baselines.items()},
+            {name: known.cases[source] for name, source in known.baselines.items()},
             list(known.rivals),
         ),
         conditions=tuple(conditions),

@@ -1,30 +1,13 @@
 """An explanation: what a found policy owes its worth to, on cases that anyone may see."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from evolve.explaining.by_case import ByCase
+from evolve.explaining.scores import Scores
 from evolve.explaining.trim import Idle
 from evolve.explaining.worth import Worth
 from evolve.robustness import Setting
-
-
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """The scores of the base, its strongest rival, the policy and the smallest difference; None where one has none."""
-
-    base: float | None
-    rival: float | None
-    policy: float | None
-    minimised: float | None
-
-    @property
-    def kept(self) -> float | None:
-        """The share of the lead that the smallest difference keeps, of logarithms; None where there is no lead."""
-        if self.rival is None or self.policy is None or self.minimised is None or self.policy <= self.rival:
-            return None
-        return math.log(self.minimised / self.rival) / math.log(self.policy / self.rival)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from evolve.executors import Executor, Task
 from evolve.explaining.base import Base
-from evolve.explaining.explanation import Scores
 from evolve.explaining.question import Question
+from evolve.explaining.scores import Scores
 from evolve.text import brief
 from evolve.types import Evaluation, EvolveError
 

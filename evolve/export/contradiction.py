@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 
 from evolve.duel import Duel, paired
 from evolve.explaining.base import start
-from evolve.export.figures import Explanation, Lesser, Record, Scores, Stood
+from evolve.explaining.scores import Scores
+from evolve.export.figures import Explanation, Lesser, Record, Stood
 from evolve.journal import Journal
 from evolve.statistics import EQUAL, Interval, geometric_mean, paired_bootstrap
 from evolve.types import Evaluation, Layer, Verdict

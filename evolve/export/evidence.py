@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from evolve import claim
 from evolve.duel import Duel
 from evolve.explaining.base import policy
+from evolve.explaining.scores import Scores
 from evolve.export import repeating
-from evolve.export.figures import Scores, Stood
+from evolve.export.figures import Stood
 from evolve.export.found import LATE, Found
 from evolve.export.headline import subject
 from evolve.export.plainword import word

@@ -1,10 +1,10 @@
 """The figures of a verification and of an explanation that are used again, as they stand in a run's files."""
 
-import math
 from dataclasses import dataclass
 
 from evolve.duel import Duel
-from evolve.statistics import EQUAL, Interval
+from evolve.explaining.scores import Scores
+from evolve.statistics import Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,25 +70,6 @@ class Record:
     def rival(self) -> Stood:
         """The baseline with the highest score."""
         return max(self.standings[:-1], key=lambda row: -1.0 if row.evaluation.score is None else row.evaluation.score)
-
-
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """Scores on the same cases: of what the policy is compared with, its strongest rival, itself, its smallest diff."""
-
-    base: float | None
-    rival: float | None
-    policy: float | None
-    minimised: float | None
-
-    @property
-    def kept(self) -> float | None:
-        """The share of the lead over the rival that the smallest diff keeps, of logarithms; None without a lead."""
-        if self.rival is None or self.policy is None or self.minimised is None:
-            return None
-        if self.policy / self.rival <= 1 + EQUAL:
-            return None
-        return math.log(self.minimised / self.rival) / math.log(self.policy / self.rival)
 
 
 @dataclass(frozen=True, slots=True)
