@@ -1,6 +1,5 @@
 """Explains a policy: takes its difference from a baseline apart, and judges the parts."""
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +19,7 @@ from evolve.explaining.trials import Fate, Trials
 from evolve.explaining.trim import Idle, constants, trimmed
 from evolve.explaining.worth import Worth, code, worths
 from evolve.problem import Problem
+from evolve.publication.result import sha256
 from evolve.robustness import Setting, sweep
 from evolve.source import SourceError
 from evolve.text import brief
@@ -142,11 +142,6 @@ def _put_together(
         policy=question.source,
         minimised=small.source,
     )
-
-
-def sha256(source: str) -> str:
-    """Returns the hash that a policy's text is known by."""
-    return hashlib.sha256(source.encode()).hexdigest()
 
 
 def _insist_on_difference(question: Question) -> None:

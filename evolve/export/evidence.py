@@ -18,7 +18,8 @@ from evolve.export.figures import Stood
 from evolve.export.found import LATE, Found
 from evolve.export.headline import subject
 from evolve.export.plainword import word
-from evolve.export.verified import Explained, Verified, sha256
+from evolve.export.verified import Explained, Verified
+from evolve.publication.result import sha256
 from evolve.report import lineage, runs, tables
 from evolve.text import brief, counted, inert, kept, unified
 

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from evolve.export.figures import Stood
 from evolve.export.plainword import word
-from evolve.export.verified import Explained, Verified, sha256
+from evolve.export.verified import Explained, Verified
 from evolve.folder import RunFolder
 from evolve.journal import Journal
+from evolve.publication.result import sha256
 from evolve.text import kept
 from evolve.types import Candidate
 

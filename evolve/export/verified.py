@@ -1,7 +1,6 @@
 """What `evolve verify` and `evolve explain` left in a run's folder, read back; anybody may have written it."""
 
 import dataclasses
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from evolve.export.plainword import is_name, word
 from evolve.folder import RunFolder
 from evolve.header import Header
 from evolve.journal import Journal
+from evolve.publication.result import sha256
 from evolve.types import EvolveError, Layer, unsafe
 
 _MOST_MIB = 64
@@ -100,11 +100,6 @@ def explained(folder: RunFolder, journal: Journal, number: int, policy: str) -> 
         raise EvolveError(f"{record} does not fit the run: {wrong}; {again}")
     named = replace(found, base=word(found.base), rival=word(found.rival))
     return Explained(**_fields(named), here=here), text
-
-
-def sha256(text: str) -> str:
-    """Returns the hash of a text."""
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
 def _misfit(found: Record, header: Header) -> str:
