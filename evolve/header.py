@@ -9,7 +9,7 @@ from pathlib import Path
 from evolve.database import ADVICE, JournalError
 from evolve.text import brief
 
-FORMAT = 6
+FORMAT = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,7 @@ class Header:
     """What a run is of; a run can only be resumed with the same.
 
     ``objective`` names what counts where the problem has several objectives.
+    ``strategy`` is how its search goes about it.
     ``held_out`` says that the test cases are no secret, ``basis`` what the scores rest on where that is no simulation.
     """
 
@@ -34,6 +35,7 @@ class Header:
     held_out: bool = False
     basis: str = ""
     objective: str = ""
+    strategy: str = "default"
 
     def write(self, connection: sqlite3.Connection) -> None:
         """Puts it into a new journal."""

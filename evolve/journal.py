@@ -25,7 +25,8 @@ _SCHEMA = (
     """CREATE TABLE evaluations (
     number INTEGER NOT NULL REFERENCES proposals, cases TEXT NOT NULL, verdict TEXT NOT NULL, score REAL,
     feedback TEXT NOT NULL, cpu_seconds REAL NOT NULL, calls INTEGER NOT NULL, confirmed INTEGER NOT NULL,
-    layers TEXT NOT NULL, run_seconds REAL NOT NULL, results TEXT NOT NULL, PRIMARY KEY (number, cases))""",
+    layers TEXT NOT NULL, simulations INTEGER NOT NULL, run_seconds REAL NOT NULL, results TEXT NOT NULL,
+    PRIMARY KEY (number, cases))""",
     "CREATE INDEX by_score ON evaluations (cases, score, number, verdict, run_seconds)",
     """CREATE TABLE sealed_uses (
     at TEXT NOT NULL, number INTEGER NOT NULL, policies INTEGER NOT NULL, turns INTEGER NOT NULL,
@@ -118,7 +119,7 @@ class Journal(Records):
     def record(self, number: int, evaluation: Evaluation, run_seconds: float, cases: str = "train") -> None:
         """Keeps an evaluation, before anyone is told; one that is there already stays as it is."""
         self._write(
-            "INSERT OR IGNORE INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR IGNORE INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             number,
             cases,
             evaluation.verdict,
@@ -128,6 +129,7 @@ class Journal(Records):
             evaluation.calls,
             evaluation.confirmed,
             " ".join(evaluation.layers),
+            evaluation.simulations,
             run_seconds,
             rows.packed(evaluation.cases),
         )

@@ -18,13 +18,14 @@ _PROPOSAL = (
     "output_tokens, dollars, outcome, message FROM proposals WHERE number = ?"
 )
 _EVALUATION = (
-    "SELECT verdict, score, feedback, cpu_seconds, calls, confirmed, layers, results FROM evaluations "
+    "SELECT verdict, score, feedback, cpu_seconds, calls, confirmed, layers, simulations, results FROM evaluations "
     "WHERE number = ? AND cases = ?"
 )
 _TOLD = (
     "SELECT proposals.number, source, proposer, operator, parents, rationale, model, prompt, input_tokens, "
     "cached_tokens, output_tokens, dollars, outcome, message, train.verdict, train.score, train.feedback, "
-    "train.cpu_seconds, train.calls, train.confirmed, train.layers, train.run_seconds, validation.score "
+    "train.cpu_seconds, train.calls, train.confirmed, train.layers, train.simulations, train.run_seconds, "
+    "validation.score "
     "FROM proposals JOIN evaluations AS train USING (number) "
     "LEFT JOIN evaluations AS validation ON validation.number = train.number AND validation.cases = 'validation' "
     "WHERE train.cases = 'train' AND source IS NOT NULL ORDER BY proposals.number"

@@ -125,7 +125,7 @@ def _checked(column: Sequence[object]) -> bool:
 
 def evaluation(row: tuple[Any, ...]) -> Evaluation:
     """Returns the evaluation in a row of the columns that are taken apart here."""
-    verdict, score, feedback, cpu_seconds, calls, confirmed, layers, results = row
+    verdict, score, feedback, cpu_seconds, calls, confirmed, layers, simulations, results = row
     return Evaluation(
         verdict=Verdict(verdict),
         score=real_or_none(score),
@@ -135,6 +135,7 @@ def evaluation(row: tuple[Any, ...]) -> Evaluation:
         calls=whole(calls),
         confirmed=bool(confirmed),
         layers=tuple(map(Layer, words(layers).split())),
+        simulations=whole(simulations),
     )
 
 

@@ -1,14 +1,15 @@
 """Decides what to try next: baselines first, then what the proposers make of the archive."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
 
 from evolve import normal
 from evolve.archives import Archive
-from evolve.proposers import Draft, Proposer
+from evolve.bandit import Chooser, Fixed, Lever, Yield
+from evolve.proposers import ONLY, Draft, Proposer, Way
 from evolve.types import Baseline, Candidate, EvolveError, Miss, Outcome, Proposal
 
 ATTEMPTS = 200
@@ -21,7 +22,7 @@ class Exhausted(EvolveError):  # noqa: N818 - an end, not an error of anyone's
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """A proposer and how often it is asked, relative to the others."""
+    """A proposer and how often it is asked, relative to the others, while nothing is known of them."""
 
     proposer: Proposer
     weight: float
@@ -35,8 +36,17 @@ class Search:
     interruption.
     """
 
-    def __init__(self, baselines: Sequence[Baseline], arms: Sequence[Arm], archive: Archive, seed: int) -> None:
+    def __init__(
+        self,
+        baselines: Sequence[Baseline],
+        arms: Sequence[Arm],
+        archive: Archive,
+        seed: int,
+        chooser: Chooser | None = None,
+    ) -> None:
         self._baselines, self._arms, self._archive, self._seed = baselines, arms, archive, seed
+        self._chooser: Chooser = Fixed() if chooser is None else chooser
+        self._proposers = {arm.proposer.name: arm.proposer for arm in arms}
         self._asked: set[str] = set()  # keys of policies asked for or told
         self._admitted: dict[str, int] = {}  # the turn that first led to a policy
 
@@ -86,28 +96,62 @@ class Search:
 
     def tell(self, told: Candidate | Miss) -> None:
         """Learns what became of a turn."""
+        reward = 0.0
         if isinstance(told, Candidate):
             self._asked.add(_key(told.proposal.source))
-            self._archive.add(told)
+            bar = self.bar
+            if self._archive.add(told):
+                reward = 1.0 if told.score > bar else _TAKEN
+        self._credit(told, reward)
         for arm in self._arms:
             arm.proposer.tell(told)
+
+    def _credit(self, told: Candidate | Miss, reward: float) -> None:
+        """Tells the chooser what its lever has led to, as far as it is known whose turn it was."""
+        made = told.proposal if isinstance(told, Candidate) else told
+        if made.proposer in self._proposers:
+            way = Way(made.model, made.operator) if made.model else ONLY
+            cases = told.evaluation.simulations if isinstance(told, Candidate) else 0
+            self._chooser.tell(Lever(made.proposer, way), Yield(reward, cases, made.usage.tokens))
 
     def _baseline(self, number: int) -> Proposal:
         baseline = self._baselines[number]
         return Proposal(baseline.source, "baseline", baseline.name, rationale=baseline.about)
 
     def _new(self, rng: Random) -> Proposal | Draft:
-        proposers = [arm.proposer for arm in self._arms]
-        weights = [arm.weight for arm in self._arms]
         for _ in range(ATTEMPTS):
-            made = rng.choices(proposers, weights)[0].propose(self._archive, rng)
+            made = self._attempt(rng)
             if isinstance(made, Draft) or (made is not None and self._is_new(made.source)):
                 return made
         raise Exhausted(self.trouble or f"no proposer had anything new to offer in {ATTEMPTS} attempts")
 
+    def _attempt(self, rng: Random) -> Proposal | Draft | None:
+        try:
+            parent = self._archive.parent(rng)
+        except LookupError:
+            return None
+        levers = self._levers(self._archive.idle(parent))
+        if not levers:
+            return None
+        proposer, way = self._chooser.choose(levers, rng)
+        return self._proposers[proposer].propose(parent, self._archive, rng, way)
+
+    def _levers(self, idle: int) -> Mapping[Lever, float]:
+        """Returns what can be asked for now, with weights."""
+        levers = {}
+        for arm in self._arms:
+            ways = arm.proposer.ways(idle)
+            whole = sum(ways.values())
+            levers.update({Lever(arm.proposer.name, way): arm.weight * share / whole for way, share in ways.items()})
+        return levers
+
     def _is_new(self, source: str) -> bool:
         """Says no to what was proposed before, and to text that no file can hold."""
         return _is_unicode(source) and _key(source) not in self._asked
+
+
+_TAKEN = 0.2
+"""The reward of a candidate that is worth building on, beside 1 for a new best."""
 
 
 def _repeated(number: int, first: int, made: Proposal) -> Miss:

@@ -12,7 +12,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 from evolve import catalog, finalists, loop
-from evolve.archives.lineages import Lineages
 from evolve.budget import Budget, Limit
 from evolve.cases import basis_of, cases_of, insist_on_searchable
 from evolve.database import JournalError
@@ -25,6 +24,7 @@ from evolve.ledger import Ledger
 from evolve.models import RecordingEnded, Writers
 from evolve.problem import Problem, ProblemError
 from evolve.search import Exhausted, Search
+from evolve.strategy import DEFAULT, Strategy
 from evolve.types import Candidate, EvolveError, Miss, Usage, Verdict
 from evolve.writers import Writing
 
@@ -65,6 +65,7 @@ def search(
     limit: Limit,
     *,
     writing: Writing = EMBEDDED,
+    strategy: Strategy = DEFAULT,
     cases: str = "train",
     seed: int | None = None,
     workers: int | None = None,
@@ -77,7 +78,8 @@ def search(
 ) -> Sitting:
     """Begins or resumes the run in ``out`` and searches within ``limit``.
 
-    ``cases`` names what the search sees: the train split, a case set or a file.  ``unsafe`` does without a
+    ``strategy`` says how it goes about it.  ``cases`` names what the search sees: the train split, a case set or a
+    file.  ``unsafe`` does without a
     sandbox that stands.  ``begun`` hears that the folder is ours, ``waiting`` what a model keeps us waiting
     for.  The best is chosen on the validation
     split among the finalists, which ``choosing`` announces (of a search on other cases than train it is
@@ -88,20 +90,22 @@ def search(
     """
     insist_on_searchable(problem, cases)
     folder = RunFolder(out)
-    now = partial(_header, problem, writing, cases, basis_of(problem, cases))
+    now = partial(_header, problem, writing, strategy.name, cases, basis_of(problem, cases))
     with folder.locked(), (_resumed if folder.exists else _begun)(folder, now, seed) as journal:
         _insist_on_known_dollars(limit, journal)
         begun()
         budget = Budget(limit, clock, most=writing.most, used_seconds=journal.seconds(), lost=journal.ledger.lost())
         with _noting_faults(journal):
-            arms = writing.arms(problem, cases_of(problem, cases))
+            arms = writing.arms(problem, cases_of(problem, cases), strategy)
             with (
                 LocalExecutor(problem, default_workers() if workers is None else workers, unsafe=unsafe) as executor,
                 _accounted(
                     writing.open(out, journal.header.seed, lambda: budget.seconds_to_go, waiting), journal.ledger
                 ) as writers,
             ):
-                searching = Search(problem.baselines(), arms, Lineages(), journal.header.seed)
+                searching = Search(
+                    problem.baselines(), arms, strategy.archive(), journal.header.seed, strategy.chooser()
+                )
                 end = _search(searching, problem, journal, executor, writers, budget, report)
                 choosing()
                 best = finalists.choose(journal, executor)
@@ -213,6 +217,7 @@ def _insist_on_same(folder: RunFolder, was: Header, now: Header) -> None:
         ("seed", was.seed, now.seed),
         ("set of cases", was.cases, now.cases),
         ("set of proposers", was.proposers, now.proposers),
+        ("strategy", was.strategy, now.strategy),
     ):
         if old != new:
             raise JournalError(f"{folder.path} is a run with another {what} ({old}; now {new}); give another --out")
@@ -230,7 +235,9 @@ _Now = Callable[[int, str], Header]
 """Makes the header of the present command from a seed and the hash of a secret."""
 
 
-def _header(problem: Problem, writing: Writing, cases: str, basis: str, seed: int, secret_hash: str) -> Header:
+def _header(
+    problem: Problem, writing: Writing, strategy: str, cases: str, basis: str, seed: int, secret_hash: str
+) -> Header:
     file = Path(cases)
     return Header(
         problem=problem.name,
@@ -247,6 +254,7 @@ def _header(problem: Problem, writing: Writing, cases: str, basis: str, seed: in
         held_out=problem.held_out,
         basis=basis,
         objective=problem.chosen,
+        strategy=strategy,
     )
 
 

@@ -15,6 +15,7 @@ class Verdict(enum.StrEnum):
     TIMED_OUT = "TIMED_OUT"
     OUT_OF_MEMORY = "OUT_OF_MEMORY"
     FORBIDDEN = "FORBIDDEN"  # the policy tried something that the sandbox denies
+    OUTRACED = "OUTRACED"  # stopped before its last case, for it was not going to be worth building on
 
 
 class Layer(enum.StrEnum):
@@ -56,6 +57,8 @@ class Outcome(enum.StrEnum):
     NO_POLICY = "NO_POLICY"  # prose, another file, or code for something else
     BROKEN_EDIT = "BROKEN_EDIT"  # an edit that fits nowhere, or in two places
     NOT_NEW = "NOT_NEW"  # a policy that the run has had already
+    # Nothing to judge was asked for.
+    NOTED = "NOTED"  # notes of what was tried, for later questions
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,7 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """A turn in which a model was asked and no policy came of it, so that there is nothing to judge.
+    """A turn in which a model was asked and no new policy came of it, so that there is nothing to judge.
 
     ``answer`` is what the model wrote, if anything.
     """
@@ -148,7 +151,8 @@ class Evaluation:
     for a failure, otherwise the problem's notes on the worst cases.  ``cpu_seconds`` is what the
     kernel charged to the policy's sandbox; ``calls`` counts the questions it was asked.
     ``confirmed`` says that a second run, one child per case in another order, decided the same.
-    ``layers`` are the walls that stood around the policy.
+    ``layers`` are the walls that stood around the policy.  ``simulations`` counts the cases that were begun,
+    those of a second run included.  A policy that was OUTRACED has results on the cases that it came to.
     """
 
     verdict: Verdict
@@ -159,6 +163,7 @@ class Evaluation:
     calls: int = 0
     confirmed: bool = False
     layers: tuple[Layer, ...] = ()
+    simulations: int = 0
 
     def __post_init__(self) -> None:
         if (self.score is None) == (self.verdict is Verdict.OK):

@@ -19,13 +19,11 @@ from evolve.problem import Problem
 from evolve.proposers import prompts
 from evolve.proposers.brief import briefing
 from evolve.proposers.llm import Llm
-from evolve.proposers.mutate import Mutate
 from evolve.proposers.prompts import Prompts
-from evolve.proposers.tune import Tune
 from evolve.search import Arm
+from evolve.strategy import DEFAULT, Strategy
 from evolve.types import NO_USAGE, EvolveError, Usage
 
-MUTATE_WEIGHT, TUNE_WEIGHT = 3.0, 1.0
 TYPICAL_ANSWER_TOKENS = 1500
 _REAL_TOKENS = 0.83  # of those that are estimated from above
 FEW = 20
@@ -98,15 +96,14 @@ class Writing:
             how += ", replayed" if self.replay else ""
             parts.append(f"llm {1 - self.embedded:g} ({models}; {how})")
         if self.embedded:
-            share = "" if not self.models else f"{self.embedded:g} of "
-            parts.append(f"{share}mutate {MUTATE_WEIGHT:g}, tune {TUNE_WEIGHT:g}")
+            parts.append("embedded" if not self.models else f"embedded {self.embedded:g}")
         return ", ".join(parts)
 
-    def arms(self, problem: Problem, cases: CaseSet) -> tuple[Arm, ...]:
+    def arms(self, problem: Problem, cases: CaseSet, strategy: Strategy = DEFAULT) -> tuple[Arm, ...]:
         """Returns the proposers with their weights."""
-        whole = MUTATE_WEIGHT + TUNE_WEIGHT
-        weights = self.embedded * MUTATE_WEIGHT / whole, self.embedded * TUNE_WEIGHT / whole
-        arms = [Arm(Mutate(), weights[0]), Arm(Tune(), weights[1])] if self.embedded else []
+        own = strategy.arms() if self.embedded else []
+        whole = sum(arm.weight for arm in own)
+        arms = [Arm(arm.proposer, self.embedded * arm.weight / whole) for arm in own]
         if self.models:
             arms.append(Arm(self._llm(problem, cases), 1 - self.embedded))
         return tuple(arms)

@@ -118,7 +118,7 @@ def parts(source: str):
     yield lambda: Search([], [], Lineages(), 0).tell(hostile)
     yield lambda: mutated(archive, source)
     yield lambda: Tune().tell(hostile)
-    yield lambda: [Tune().propose(archive, Random(seed)) for seed in range(2)]
+    yield lambda: [tiny.asked(Tune(), archive, Random(seed)) for seed in range(2)]
     yield lambda: unified(tiny.REFERENCE, source, "#0", "#1")
 
 
@@ -126,7 +126,7 @@ def mutated(archive: Lineages, source: str) -> None:
     mutate = Mutate()
     mutate.tell(tiny.judged(0, 1.0, source, proposer="baseline"))
     for seed in range(2):
-        mutate.propose(archive, Random(seed))
+        tiny.asked(mutate, archive, Random(seed))
 
 
 def read_all(source: str) -> None:

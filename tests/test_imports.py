@@ -17,7 +17,7 @@ LEVELS = (
     {"problem", "source", "normal", "statistics", "text", "database", "header", "models", "patience", "closure"},
     {"rows", "ledger", "begun"},
     {"records"},
-    {"proposers", "archives", "sandbox", "journal", "folder", "budget", "cases", "catalog", "decision"},
+    {"proposers", "bandit", "archives", "sandbox", "journal", "folder", "budget", "cases", "catalog", "decision"},
     {"search", "wave", "lane", "share", "timing", "judge", "executors"},
     {"turns"},
     {"loop"},

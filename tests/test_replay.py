@@ -297,7 +297,7 @@ def test_scores_of_a_simulation_say_nothing_of_a_basis(tmp_path, monkeypatch, ca
 
 
 def test_a_journal_of_a_format_that_knew_no_basis_is_refused_as_that_of_another_version(recorded, capsys):
-    assert FORMAT == 6
+    assert FORMAT == 7
     assert main([*RUN, "3"]) == 0
     change = "import sqlite3\nwith sqlite3.connect('run/journal.sqlite') as c: c.execute(\"{}\")"
     for statement in (

@@ -6,6 +6,7 @@ import pytest
 import tiny
 
 from evolve.archives.elite import Elite
+from evolve.proposers import ONLY
 from evolve.proposers.mutate import Mutate
 from evolve.search import ATTEMPTS, Arm, Exhausted, Search
 from evolve.types import Baseline, Candidate, Proposal
@@ -21,7 +22,10 @@ class Scripted:
     def __init__(self, name, sources):
         self.name, self._sources, self.told = name, iter(sources), []
 
-    def propose(self, archive, rng):
+    def ways(self, idle):
+        return {ONLY: 1.0}
+
+    def propose(self, parent, archive, rng, way):
         source = next(self._sources)
         return None if source is None else Proposal(source, self.name)
 
@@ -69,24 +73,27 @@ def test_no_policy_is_asked_for_twice_not_even_in_another_layout():
 
 def test_a_recalled_proposal_counts_as_asked_for():
     searching = search(Scripted("s", ["def guess(x):\n    return 5\n", "def guess(x):\n    return 6\n"]))
+    play(searching, 0, 2)
     searching.recall(Proposal("def guess(y):\n    return 5\n", "s"))
     assert searching.ask(2).source.endswith("6\n")
 
 
 def test_text_that_no_file_can_hold_is_not_asked_for():
     searching = search(Scripted("s", ["def guess(x):\n    return '\udc80'\n", "def guess(x):\n    return 6\n"]))
+    play(searching, 0, 2)
     assert searching.ask(2).source.endswith("6\n")
 
 
 def test_a_policy_that_does_not_parse_is_asked_for_once():
     searching = search(Scripted("s", ["def (", "def (", "def guess(x):\n    return 6\n"]))
+    play(searching, 0, 2)
     assert [searching.ask(2).source, searching.ask(3).source[:9]] == ["def (", "def guess"]
 
 
 @pytest.mark.parametrize("nothing", [None, tiny.REFERENCE], ids=["nothing", "nothing new"])
 def test_proposers_without_anything_new_are_said_to_be_exhausted(nothing):
     searching = search(Scripted("s", [nothing] * ATTEMPTS))
-    searching.ask(0)
+    play(searching, 0, 2)
     with pytest.raises(Exhausted, match="anything new"):
         searching.ask(2)
 
@@ -95,6 +102,7 @@ def test_an_arm_is_asked_as_often_as_its_weight_says():
     sources = constants()
     heavy, light = Scripted("heavy", sources), Scripted("light", sources)
     searching = Search(BASELINES, [Arm(heavy, 3.0), Arm(light, 1.0)], Elite(), 0)
+    play(searching, 0, 2)
     asked = [searching.ask(number).proposer for number in range(2, 402)]
     assert 0.68 < asked.count("heavy") / 400 < 0.82
 

@@ -14,13 +14,16 @@ from random import Random
 import pytest
 import tiny
 
-from evolve import catalog, finalists, writers
+from evolve import catalog, finalists
 from evolve.budget import Limit
 from evolve.database import JournalError
 from evolve.folder import RunFolder
 from evolve.problem import ProblemError
+from evolve.proposers import ONLY
 from evolve.report import runs
+from evolve.search import Arm
 from evolve.session import search
+from evolve.strategy import Strategy
 from evolve.types import EvolveError, Verdict
 
 KILLS = 20
@@ -54,8 +57,8 @@ def changed(out, statement):
 
 def test_the_same_seed_gives_the_same_run_with_one_worker_and_with_two_in_one_sitting_and_in_two(problem, tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
-    outcome = search(problem, one, Limit(60), seed=5, workers=1)
-    search(problem, two, Limit(25), seed=5, workers=2)
+    outcome = search(problem, one, Limit(60), seed=6, workers=1)
+    search(problem, two, Limit(25), seed=6, workers=2)
     assert len(candidates(two)) == 25
     assert search(problem, two, Limit(60), workers=2) == outcome
     assert candidates(one) == candidates(two)
@@ -102,10 +105,13 @@ def test_a_search_that_runs_out_of_ideas_ends_with_what_it_has(problem, tmp_path
     class Silent:
         name, trouble = "silent", ""
         propose = recall = tell = lambda *_: None
+        ways = staticmethod(lambda idle: {ONLY: 1.0})
 
-    monkeypatch.setattr(writers, "Mutate", Silent)
-    monkeypatch.setattr(writers, "Tune", Silent)
-    ending = search(problem, tmp_path / "run", Limit(50), workers=1)
+    class Quiet(Strategy):
+        def arms(self):
+            return [Arm(Silent(), 1.0)]
+
+    ending = search(problem, tmp_path / "run", Limit(50), strategy=Quiet(), workers=1)
     assert (ending.best, ending.trouble) == (0, "")
     assert "no proposer had anything new to offer" in ending.exhausted
 

@@ -15,7 +15,7 @@ from evolve.budget import Budget, Limit
 from evolve.header import Header
 from evolve.journal import Journal
 from evolve.models import RecordingEnded, Reply, Request
-from evolve.proposers import Draft
+from evolve.proposers import Draft, Way
 from evolve.proposers.answers import Answer, Unusable
 from evolve.proposers.mutate import Mutate
 from evolve.search import Arm, Search
@@ -39,8 +39,10 @@ class Asking:
     def __init__(self):
         self.told, self.recalled = [], []
 
-    def propose(self, archive, rng):
-        parent = archive.parent(rng)
+    def ways(self, idle):
+        return {Way("m", "edit"): 1.0}
+
+    def propose(self, parent, archive, rng, way):
         user = f"parent {parent.number}, told {len(self.told)}, {rng.randrange(10**6)}"
         return Draft(Request("m", "system", user, 500), read, "llm", "edit", (parent.number,))
 

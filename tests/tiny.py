@@ -145,3 +145,13 @@ def rows(candidates: Iterable[Candidate]) -> list[tuple[object, ...]]:
         (found.number, found.proposal, found.evaluation.verdict, found.evaluation.score, packed(found.evaluation.cases))
         for found in candidates
     ]
+
+
+def asked(proposer, archive, rng, idle=0):
+    """Returns what a proposer offers, asked as a search does: for a parent of the archive, in one of its ways."""
+    try:
+        parent = archive.parent(rng)
+    except LookupError:
+        return None
+    ways = proposer.ways(idle)
+    return proposer.propose(parent, archive, rng, rng.choices(list(ways), list(ways.values()))[0]) if ways else None

@@ -1,6 +1,6 @@
 """The candidates worth building on.  Every archive keeps this interface."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Protocol
 
@@ -26,6 +26,12 @@ class Archive(Protocol):
 
     def inspirations(self, parent: Candidate, count: int, rng: Random) -> list[Candidate]:
         """Returns up to ``count`` other members to take ideas from."""
+
+    def idle(self, member: Candidate) -> int:
+        """Returns how many candidates were added since those that compete with a member last became better."""
+
+    def least(self, parents: Sequence[int]) -> float:
+        """Returns the score that a child of these parents must exceed to be taken for it; -inf while there is room."""
 
     def __iter__(self) -> Iterator[Candidate]: ...
 

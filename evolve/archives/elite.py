@@ -1,5 +1,6 @@
 """One bounded elite: the best candidates, no two of which behave alike."""
 
+import math
 from bisect import insort
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -25,6 +26,7 @@ class Elite:
         self._members: list[Candidate] = []  # best first
         self._by_behaviour: dict[tuple[float, ...], Candidate] = {}
         self._uses: Counter[int] = Counter()  # how often a member was built on
+        self._idle = 0
 
     @property
     def best(self) -> Candidate | None:
@@ -32,6 +34,8 @@ class Elite:
 
     def add(self, candidate: Candidate) -> bool:
         self._uses.update(candidate.proposal.parents)
+        before = self.best
+        self._idle += 1
         if candidate.evaluation.score is None:
             return False
         twin = self._by_behaviour.get(_behaviour(candidate))
@@ -42,6 +46,8 @@ class Elite:
         insort(self._members, candidate, key=standing)
         self._by_behaviour[_behaviour(candidate)] = candidate
         self.shrink(self._capacity)
+        if before is None or candidate.score > before.score:
+            self._idle = 0
         return _behaviour(candidate) in self._by_behaviour
 
     def shrink(self, capacity: int) -> None:
@@ -61,6 +67,12 @@ class Elite:
 
     def inspirations(self, parent: Candidate, count: int, rng: Random) -> list[Candidate]:
         return others(self._members, parent, count, rng)
+
+    def idle(self, member: Candidate) -> int:  # noqa: ARG002 - all members compete with each other
+        return self._idle
+
+    def least(self, parents: Sequence[int]) -> float:  # noqa: ARG002
+        return self._members[-1].score if len(self._members) == self._capacity else -math.inf
 
     def __iter__(self) -> Iterator[Candidate]:
         return iter(self._members)

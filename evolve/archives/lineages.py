@@ -5,7 +5,8 @@ first steps would never enter a single elite.  An island model without migration
 one island for each baseline.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from random import Random
 
 from evolve.archives.elite import Elite, others, standing, tournament
@@ -48,6 +49,13 @@ class Lineages:
 
     def inspirations(self, parent: Candidate, count: int, rng: Random) -> list[Candidate]:
         return others(self._members, parent, count, rng)
+
+    def idle(self, member: Candidate) -> int:
+        return self._elites[self._lineages[member.number]].idle(member)
+
+    def least(self, parents: Sequence[int]) -> float:
+        root = self._lineages.get(parents[0]) if parents else None
+        return -math.inf if root is None else self._elites[root].least(parents)
 
     def __iter__(self) -> Iterator[Candidate]:
         return iter(self._members)

@@ -1,14 +1,25 @@
 """Whatever thinks of a new policy.  Every proposer keeps this interface."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from evolve.archives import Archive
 from evolve.models import Reply, Request
 from evolve.proposers.answers import Answer, Unusable
 from evolve.types import Candidate, Miss, Outcome, Proposal
+
+
+class Way(NamedTuple):
+    """How a proposer is asked: which model, for which operator; neither where it knows but one way."""
+
+    model: str = ""
+    operator: str = ""
+
+
+ONLY = Way()
+"""The way of a proposer that knows but one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +82,14 @@ class Proposer(Protocol):
     def trouble(self) -> str:
         """What keeps it from offering anything for the rest of the sitting; empty if nothing does."""
 
-    def propose(self, archive: Archive, rng: Random) -> Proposal | Draft | None:
-        """Returns a new policy, or None when it has nothing to offer from this archive."""
+    def ways(self, idle: int) -> Mapping[Way, float]:
+        """Returns how it can be asked, and how often in each way while nothing is known of them; nothing: not at all.
+
+        ``idle`` counts the candidates since those around the parent last became better (see ``Archive.idle``).
+        """
+
+    def propose(self, parent: Candidate, archive: Archive, rng: Random, way: Way) -> Proposal | Draft | None:
+        """Returns a new policy made from a parent in one of its ways, or None when it has nothing to offer."""
 
     def recall(self, made: Proposal | Miss, /) -> None:
         """Hears, in place of a question, what came of that question in an earlier sitting."""

@@ -2,14 +2,14 @@
 
 import logging
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from random import Random
 
 from evolve.archives import Archive
 from evolve.models import Request
 from evolve.models.spec import ModelSpec
-from evolve.proposers import Draft
+from evolve.proposers import Draft, Way
 from evolve.proposers.answers import edited, written
 from evolve.proposers.prompts import ANGLES, Prompts, Situation
 from evolve.types import Candidate, Miss, Outcome, Proposal, Verdict
@@ -24,7 +24,7 @@ OPERATORS = {
 """How often a model of each role is asked for what."""
 
 PLATEAU = 25
-"""Turns without a new best after which strong models are asked ``STRONGER`` times as often."""
+"""Candidates without a better one after which strong models are asked ``STRONGER`` times as often."""
 
 STRONGER = 4.0
 
@@ -62,7 +62,6 @@ class Llm:
         self._tried: deque[str] = deque(maxlen=_REMEMBERED)
         self._repaired = 0  # repairs of an earlier sitting whose causes are still to be told
         self._strikes = _Strikes()
-        self._best, self._best_at, self._now = 0.0, 0, 0
 
     @property
     def trouble(self) -> str:
@@ -70,13 +69,21 @@ class Llm:
         given_up = self._strikes.given_up
         return "; ".join(given_up.values()) if all(model.name in given_up for model in self._models) else ""
 
-    def propose(self, archive: Archive, rng: Random) -> Draft | None:
-        """Returns what to ask which model, or None when there is nothing to build on or nobody to ask."""
-        models = [model for model in self._models if model.name not in self._strikes.given_up]
-        if not models or not len(archive):
-            return None
-        repair = self._repair(self._broken.popleft(), archive, models, rng) if self._broken else None
-        return repair or self._improvement(archive, models, rng)
+    def ways(self, idle: int) -> Mapping[Way, float]:
+        """Returns each operator by each model that is not given up; on a plateau strong models come more often."""
+        return {
+            Way(model.name, operator): share * _weight(model, idle) / sum(OPERATORS[model.role].values())
+            for model in self._asked()
+            for operator, share in OPERATORS[model.role].items()
+        }
+
+    def propose(self, parent: Candidate, archive: Archive, rng: Random, way: Way) -> Draft | None:
+        """Returns what to ask a model; what failed is repaired first, whatever else was to be asked."""
+        repair = self._repair(self._broken.popleft(), archive, self._asked(), rng) if self._broken else None
+        return repair or self._improvement(parent, archive, rng, way)
+
+    def _asked(self) -> list[ModelSpec]:
+        return [model for model in self._models if model.name not in self._strikes.given_up]
 
     def recall(self, made: Proposal | Miss, /) -> None:
         """Takes off the list what a question of an earlier sitting took off it, maybe before it is there."""
@@ -88,10 +95,7 @@ class Llm:
             self._strikes.forgive(made.number)
 
     def tell(self, told: Candidate | Miss, /) -> None:
-        """Learns what came of a turn: a new best, something to repair, a model that fails."""
-        self._now = told.number
-        if isinstance(told, Candidate) and told.evaluation.score is not None and told.score > self._best:
-            self._best, self._best_at = told.score, told.number
+        """Learns what came of a turn: something to repair, a model that fails."""
         made = told.proposal if isinstance(told, Candidate) else told
         if made.proposer != self.name:
             return
@@ -107,20 +111,13 @@ class Llm:
         else:
             self._broken.append(told)
 
-    def _improvement(self, archive: Archive, models: Sequence[ModelSpec], rng: Random) -> Draft | None:
-        model = rng.choices(models, [self._weight(model) for model in models])[0]
-        parent = archive.parent(rng)
-        others = archive.inspirations(parent, INSPIRATIONS, rng)
-        shares = OPERATORS[model.role]
-        operator = rng.choices(list(shares), list(shares.values()))[0]
+    def _improvement(self, parent: Candidate, archive: Archive, rng: Random, way: Way) -> Draft | None:
+        model = next(model for model in self._models if model.name == way.model)
+        others, operator = archive.inspirations(parent, INSPIRATIONS, rng), way.operator
         if operator == "combine" and not others:
             operator = "edit"
         parents = (parent.number, others[0].number) if operator == "combine" else (parent.number,)
         return self._draft(model, operator, Situation(parent, others, tuple(self._tried), rng.choice(ANGLES)), parents)
-
-    def _weight(self, model: ModelSpec) -> float:
-        plateau = self._now - self._best_at >= PLATEAU
-        return model.weight * (STRONGER if plateau and model.role == "strong" else 1.0)
 
     def _repair(
         self, broken: Candidate | Miss, archive: Archive, models: Sequence[ModelSpec], rng: Random
@@ -195,10 +192,14 @@ class _Strikes:
         _log.warning("%s", self.given_up[model])
 
 
+def _weight(model: ModelSpec, idle: int) -> float:
+    return model.weight * (STRONGER if idle >= PLATEAU and model.role == "strong" else 1.0)
+
+
 def _repairable(told: Candidate | Miss) -> bool:
     if isinstance(told, Miss):
         return told.outcome in _REPAIRABLE
-    return told.evaluation.verdict is not Verdict.OK
+    return told.evaluation.verdict not in (Verdict.OK, Verdict.OUTRACED)
 
 
 def _tried(told: Candidate | Miss) -> str:

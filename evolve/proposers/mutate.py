@@ -1,11 +1,12 @@
 """Offline mutation: small edits of a good policy's syntax tree, spliced into its text, with no model."""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import Random
 
 from evolve import normal
 from evolve.archives import Archive
+from evolve.proposers import ONLY, Way
 from evolve.proposers.syntax import expressions, statements
 from evolve.proposers.syntax.anatomy import Anatomy, signatures
 from evolve.proposers.syntax.material import Material
@@ -56,12 +57,14 @@ class Mutate:
         self._baselines: list[str] = []
         self._anatomies: OrderedDict[str, Anatomy] = OrderedDict()
 
-    def propose(self, archive: Archive, rng: Random) -> Proposal | None:
-        """Returns a mutant of a parent that the archive chooses, or None when none was found."""
+    def ways(self, idle: int) -> Mapping[Way, float]:  # noqa: ARG002
+        return {ONLY: 1.0}
+
+    def propose(self, parent: Candidate, archive: Archive, rng: Random, way: Way) -> Proposal | None:  # noqa: ARG002
+        """Returns a mutant of the parent, or None when none was found."""
         try:
-            parent = archive.parent(rng)
             policy = self._anatomy(parent.proposal.source)
-        except (LookupError, normal.SourceError):
+        except normal.SourceError:
             return None
         material = Material(policy, self._donors(archive, parent, rng), rng)
         for _ in range(_ATTEMPTS):

@@ -5,7 +5,7 @@ import logging
 import math
 import warnings
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from evolve import normal
 from evolve.archives import Archive
+from evolve.proposers import ONLY, Way
 from evolve.proposers.syntax.constants import number, tunable, written
 from evolve.proposers.syntax.splice import ATOM, SIGN, Text, floor
 from evolve.source import insist_on_shallow
@@ -152,12 +153,14 @@ class Tune:
         if len(self._trials) > _MOST_SKELETONS:
             self._trials.popitem(last=False)
 
-    def propose(self, archive: Archive, rng: Random) -> Proposal | None:
-        """Returns a policy with up to eight other constants, or None when the chosen one has none."""
+    def ways(self, idle: int) -> Mapping[Way, float]:  # noqa: ARG002
+        return {ONLY: 1.0}
+
+    def propose(self, parent: Candidate, archive: Archive, rng: Random, way: Way) -> Proposal | None:  # noqa: ARG002
+        """Returns a policy with up to eight other constants, or None when the parent has none."""
         try:
-            parent = archive.parent(rng)
             present = dials(parent.proposal.source)
-        except (LookupError, normal.SourceError):
+        except normal.SourceError:
             return None
         if not present.values:
             return None

@@ -5,6 +5,7 @@ import itertools
 from random import Random
 
 import pytest
+import tiny
 from policies import MEMORY, OTHER, POLICIES, REFERENCE, Few, baseline
 
 from evolve.proposers.answers import Unusable, edited
@@ -251,7 +252,7 @@ def test_separators_that_end_no_line_in_python_are_left_alone():
 def mutants():
     """Returns the policies and random mutants of them."""
     mutate, archive = Mutate(), Few(*[baseline(number, source) for number, source in enumerate(POLICIES)])
-    made = [mutate.propose(archive, Random(seed)) for seed in range(40)]
+    made = [tiny.asked(mutate, archive, Random(seed)) for seed in range(40)]
     return [*POLICIES, *(proposal.source for proposal in made if proposal is not None)]
 
 

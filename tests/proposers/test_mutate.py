@@ -7,6 +7,7 @@ import tokenize
 from random import Random
 
 import pytest
+import tiny
 from policies import OTHER, POLICIES, REFERENCE, Few, baseline, decisions, failed
 
 from evolve import normal
@@ -26,7 +27,7 @@ def mutants(*sources, count=300):
     """Yields the parent's source and the proposal for many seeds."""
     mutate, archive = told(*sources)
     for seed in range(count):
-        proposal = mutate.propose(archive, Random(seed))
+        proposal = tiny.asked(mutate, archive, Random(seed))
         if proposal is not None:
             yield sources[proposal.parents[0]], proposal
 
@@ -74,9 +75,9 @@ def test_the_same_seed_gives_the_same_mutant():
 def test_a_resumed_mutate_proposes_what_the_first_would_have():
     mutate, archive = told(*POLICIES)
     for seed in range(20):
-        mutate.propose(archive, Random(seed))
+        tiny.asked(mutate, archive, Random(seed))
     again, _ = told(*POLICIES)
-    assert mutate.propose(archive, Random(99)) == again.propose(archive, Random(99))
+    assert tiny.asked(mutate, archive, Random(99)) == tiny.asked(again, archive, Random(99))
 
 
 def test_lines_outside_the_edits_stay_as_they_are():
@@ -133,7 +134,7 @@ def test_parts_of_other_policies_come_with_their_meaning():
     borrowed = [
         proposal.source
         for seed in range(400)
-        if (proposal := mutate.propose(archive, Random(seed))) is not None and proposal.parents == (0,)
+        if (proposal := tiny.asked(mutate, archive, Random(seed))) is not None and proposal.parents == (0,)
     ]
     assert any('observation["running"]' in source for source in borrowed), "an item that only the other policy reads"
     assert not any(
@@ -145,23 +146,23 @@ def test_a_policy_that_lends_is_told_as_a_baseline_and_has_a_score():
     mutate = Mutate()
     mutate.tell(failed(0, OTHER))
     archive = Few(baseline(1, REFERENCE))
-    sources = [mutate.propose(archive, Random(seed)).source for seed in range(200)]
+    sources = [tiny.asked(mutate, archive, Random(seed)).source for seed in range(200)]
     assert not any('"running"' in source for source in sources)
 
 
 def test_a_constant_policy_still_has_mutants():
     mutate, archive = told('def choose(observation):\n    return "none"\n', OTHER)
-    assert all(mutate.propose(archive, Random(seed)) is not None for seed in range(50))
+    assert all(tiny.asked(mutate, archive, Random(seed)) is not None for seed in range(50))
 
 
 @pytest.mark.parametrize("source", ["def choose(:", "", "x = '\0'", "def choose(o):\n    pass\n", "-" * 50_000 + "1"])
 def test_a_parent_with_nothing_to_change_gives_none_and_no_error(source):
     mutate, archive = told(source)
-    assert mutate.propose(archive, Random(1)) is None
+    assert tiny.asked(mutate, archive, Random(1)) is None
 
 
 def test_an_empty_archive_gives_none():
-    assert Mutate().propose(Few(), Random(1)) is None
+    assert tiny.asked(Mutate(), Few(), Random(1)) is None
 
 
 def test_carriage_returns_and_form_feeds_do_not_shift_an_edit():
@@ -176,5 +177,5 @@ def test_a_mutant_takes_at_most_a_few_milliseconds():
     mutate, archive = told(*POLICIES)
     start = time.process_time()
     for seed in range(200):
-        mutate.propose(archive, Random(seed))
+        tiny.asked(mutate, archive, Random(seed))
     assert (time.process_time() - start) / 200 < 0.010  # 1 ms on a quiet machine

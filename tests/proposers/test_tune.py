@@ -9,6 +9,7 @@ import warnings
 from random import Random
 
 import pytest
+import tiny
 from policies import MEMORY, POLICIES, REFERENCE, Few, baseline, failed, judged
 
 from evolve import normal
@@ -29,7 +30,7 @@ def search(seed, evaluations=40):
     rng, tune, archive = Random(seed), Tune(), Few(baseline(0, TOY, toy_score(TOY)), parents=5)
     tune.tell(archive.best)
     for number in range(1, evaluations + 1):
-        proposal = tune.propose(archive, rng)
+        proposal = tiny.asked(tune, archive, rng)
         if proposal is not None:
             candidate = judged(number, proposal, toy_score(proposal.source))
             archive.add(candidate)
@@ -65,7 +66,7 @@ def test_a_proposal_changes_constants_and_nothing_else(source):
     tune, archive = Tune(), Few(baseline(0, source))
     tune.tell(archive.best)
     for seed in range(40):
-        proposal = tune.propose(archive, Random(seed))
+        proposal = tiny.asked(tune, archive, Random(seed))
         assert dials(proposal.source).skeleton == dials(source).skeleton
         assert normal.key(proposal.source) != normal.key(source)
         assert re.findall("#.*", proposal.source) == re.findall("#.*", source)
@@ -87,7 +88,7 @@ def test_a_fresh_tuner_told_the_same_candidates_proposes_the_same():
     for candidate in archive:
         resumed.tell(candidate)
     for seed in range(10):
-        assert tune.propose(archive, Random(seed)) == resumed.propose(archive, Random(seed))
+        assert tiny.asked(tune, archive, Random(seed)) == tiny.asked(resumed, archive, Random(seed))
 
 
 def test_candidates_of_other_proposers_count_as_trials():
@@ -97,7 +98,7 @@ def test_candidates_of_other_proposers_count_as_trials():
         tune.tell(judged(number, Proposal(source, "llm"), toy_score(source)))
     keys = set(map(normal.key, known))
     for seed in range(20):
-        proposal = tune.propose(archive, Random(seed))
+        proposal = tiny.asked(tune, archive, Random(seed))
         assert proposal is not None
         assert normal.key(proposal.source) not in keys
 
@@ -141,17 +142,17 @@ def test_ranges_hold_the_present_value_and_are_logarithmic_where_they_span_decad
 def test_nothing_to_tune_gives_none_and_no_error(source):
     tune, archive = Tune(), Few(baseline(0, source))
     tune.tell(archive.best)
-    assert tune.propose(archive, Random(0)) is None
+    assert tiny.asked(tune, archive, Random(0)) is None
 
 
 def test_an_empty_archive_gives_none():
-    assert Tune().propose(Few(), Random(0)) is None
+    assert tiny.asked(Tune(), Few(), Random(0)) is None
 
 
 def test_failed_candidates_are_no_trials():
     tune = Tune()
     tune.tell(failed(0, TOY))
-    assert tune.propose(Few(baseline(1, TOY)), Random(0)) is not None
+    assert tiny.asked(tune, Few(baseline(1, TOY)), Random(0)) is not None
 
 
 def test_optuna_neither_logs_nor_warns_and_keeps_its_level(capfd):
