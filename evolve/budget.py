@@ -1,6 +1,8 @@
 """What a run may use, and when that is spent."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 from evolve.types import NO_USAGE, Candidate, EvolveError, Miss, Usage
@@ -26,6 +28,41 @@ class Limit:
                 raise EvolveError(f"a budget must be positive; got {name}={value}")
 
 
+LONGEST_STEP_SECONDS = 600.0
+"""Between two looks at the clock: whatever is more, the machine was asleep or the clock was set."""
+
+
+class Stopwatch:
+    """Seconds of search, by a clock that may jump: back counts as nothing, ahead as ten minutes at most.
+
+    Threads may look at it.
+    """
+
+    def __init__(self, clock: Callable[[], float], seconds: float = 0.0) -> None:
+        self._clock, self._seconds = clock, seconds
+        self._last, self._stopped = clock(), False
+        self._lock = threading.Lock()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds so far."""
+        with self._lock:
+            now = self._clock()
+            if not self._stopped:
+                self._seconds += min(max(now - self._last, 0.0), LONGEST_STEP_SECONDS)
+            self._last = now
+            return self._seconds
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Does not count the seconds within."""
+        _, self._stopped = self.seconds, True
+        try:
+            yield
+        finally:
+            _, self._stopped = self.seconds, False
+
+
 class Budget:
     """Keeps a limit: 200 means 200, never 201, for what is under way counts with the most it can come to.
 
@@ -42,16 +79,20 @@ class Budget:
         used_seconds: float = 0.0,
         lost: Usage = NO_USAGE,
     ) -> None:
-        self._limit, self._clock, self.most = limit, clock, most
-        self._start = clock() - used_seconds
+        self._limit, self.most = limit, most
+        self._watch = Stopwatch(clock, used_seconds)
         self._under_way: dict[int, Usage] = {}
         self._evaluations, self.usage = 0, lost
         self._best: float | None = None
 
     @property
     def seconds(self) -> float:
-        """Seconds of search so far, over all sittings."""
-        return self._clock() - self._start
+        """Seconds of search so far, over all sittings, without those of pauses."""
+        return self._watch.seconds
+
+    def stopped(self) -> AbstractContextManager[None]:
+        """Returns a pause, the seconds of which do not count."""
+        return self._watch.stopped()
 
     @property
     def seconds_to_go(self) -> float:

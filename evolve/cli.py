@@ -18,6 +18,8 @@ _MODULES = {
     "searching": ("run", "prompt"),
     "judging": ("score", "verify", "publish", "check", "gpu"),
     "looking": ("show", "log", "diff"),
+    "comparing": ("compare",),
+    "steering": ("hint", "pause", "resume"),
     "explaining": ("explain",),
     "git": ("lineage", "export"),
     "around": ("problems", "new", "doctor"),

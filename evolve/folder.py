@@ -97,6 +97,17 @@ class RunFolder:
                 raise EvolveError(f"no run at {self.path}: {what}")
             return Journal.open(self.path / JOURNAL, read_only=read_only)
 
+    def open_to_steer(self) -> Journal:
+        """Opens the journal to say something to its run, in which another process may be searching.
+
+        Raises:
+            EvolveError: there is none, or this user may not write to it.
+        """
+        journal = self.path / JOURNAL
+        if journal.exists() and not (os.access(journal, os.W_OK) and os.access(self.path, os.W_OK)):
+            raise EvolveError(f"you may read {self.path} but not write to it; ask whoever runs it")
+        return self.open()
+
     def secret(self, header: Header) -> str:
         """Returns the secret of the sealed split.
 

@@ -14,6 +14,7 @@ from evolve.database import ADVICE, JournalError, connect, connect_to_read, expl
 from evolve.header import Header, read
 from evolve.ledger import LEDGER_SCHEMA
 from evolve.records import Records
+from evolve.steering import STEERING_SCHEMA
 from evolve.types import Evaluation, Miss, Proposal
 
 _SCHEMA = (
@@ -33,6 +34,7 @@ _SCHEMA = (
     revealed INTEGER NOT NULL)""",
     "CREATE TABLE faults (at TEXT NOT NULL, turns INTEGER NOT NULL, message TEXT NOT NULL)",
     *LEDGER_SCHEMA,
+    *STEERING_SCHEMA,
 )
 
 

@@ -17,6 +17,7 @@ from evolve.cases import CaseSet
 from evolve.lane import Driver
 from evolve.patience import Overdue, Patience, late
 from evolve.problem import steady
+from evolve.race import Race, outraced
 from evolve.sandbox import Sandbox
 from evolve.statistics import geometric_mean, ratio
 from evolve.timing import Timer, unfinished
@@ -43,12 +44,15 @@ class Judge:
         self._timer: Timer | None = None
         self._reference: Mapping[int, Mapping[str, float]] | None = None
 
-    def evaluate(self, source: str, *, confirm_above: float = math.inf) -> Evaluation:
+    def evaluate(self, source: str, *, confirm_above: float = math.inf, race: Race | None = None) -> Evaluation:
         """Returns the verdict on a policy and, if it is OK, its score.
 
         A score above ``confirm_above`` counts only if a second run, one child per case in reverse
         order, gives the same; above 0.0 is every score.  Times and other measured metrics need not be the same:
         those of the second run count, for the first was chosen for being good.  Nothing that a policy does raises.
+
+        A policy that loses a ``race`` is stopped: it is OUTRACED, unless it has failed before.  One that is not stopped
+        is judged as without one.  Where time counts nobody is raced.
 
         Raises:
             ProblemError: the problem is at fault, so no verdict would be fair.
@@ -56,13 +60,20 @@ class Judge:
         """
         if not self._problem.timed:
             self.reference()  # first: a problem that fails with it is at fault, whatever the policy does
-        measured = self.measure(source)
+        if race is None or self._problem.timed:
+            measured = self.measure(source)
+        else:
+            measured, said = self._raced(source, race)
+            if said:
+                results = self._results(measured)
+                return outraced(results, said, measured.cpu_seconds, measured.calls, self._layers)
         evaluation = self._evaluation(measured, confirmed=False)
         if evaluation.score is None or evaluation.score <= confirm_above:
             return evaluation
         again = self.measure(source, isolated=True)
         again.cpu_seconds += measured.cpu_seconds
         again.calls += measured.calls
+        again.simulations += measured.simulations
         if again.verdict is Verdict.OK and (said := self._difference(measured, again)):
             again.verdict, again.message = Verdict.INVALID, said
         return self._evaluation(again, confirmed=True)
@@ -99,6 +110,22 @@ class Judge:
                 self._driver.run(source, lane, measured, patience)
             return measured
 
+    def _raced(self, source: str, race: Race) -> tuple[Measurement, str]:
+        """Returns the metrics of a policy on the cases that it came to, and why it was stopped if it was."""
+        measured, said = Measurement(), ""
+        bases, lanes = self._objectives(self._of_reference()), self._cases.lanes(isolated=False)
+        with Patience[Running](self._problem.limits.step_seconds) as patience:
+            for group in race.groups():
+                for lane in [[case for case in lane if case in group] for lane in lanes]:
+                    if lane:
+                        self._driver.run(source, lane, measured, patience)
+                if measured.verdict is not Verdict.OK:
+                    break
+                ratios = {case: self._ratio(bases[case], found) for case, found in measured.metrics.items()}
+                if said := race.stops(ratios, len(source)):
+                    break
+        return measured, said
+
     def _with_times(self, source: str, patience: Patience[Running]) -> Measurement:
         if self._timer is None:
             self._timer = Timer(self._driver, self._problem.baselines()[0].source)
@@ -131,20 +158,25 @@ class Judge:
             calls=measured.calls,
             confirmed=confirmed,
             layers=self._layers,
+            simulations=measured.simulations,
         )
         if measured.verdict is not Verdict.OK:
             return evaluation(measured.verdict, feedback=measured.message)
         bases = self._bases(measured)
         if unmet := self._unmet(measured, bases):
             return evaluation(Verdict.INVALID, feedback=unmet)
-        objectives = self._objectives(bases)
-        results = tuple(self._result(index, base, measured.metrics[index]) for index, base in enumerate(objectives))
+        results = tuple(self._results(measured).values())
         score = geometric_mean([result.ratio for result in results])
         return evaluation(Verdict.OK, score, results, self._feedback(results))
 
-    def _result(self, index: int, base: float, metrics: Mapping[str, float]) -> CaseResult:
-        reached = ratio(objective(self._problem, metrics), base, self._problem.direction)
-        return CaseResult(self._cases.labels[index], reached, metrics)
+    def _results(self, measured: Measurement) -> Mapping[int, CaseResult]:
+        """Returns the results on the cases that were judged, in the order of the set."""
+        bases, labels = self._objectives(self._bases(measured)), self._cases.labels
+        found = [(index, measured.metrics[index]) for index in sorted(measured.metrics)]
+        return {index: CaseResult(labels[index], self._ratio(bases[index], each), each) for index, each in found}
+
+    def _ratio(self, base: float, metrics: Mapping[str, float]) -> float:
+        return ratio(objective(self._problem, metrics), base, self._problem.direction)
 
     def _feedback(self, results: Sequence[CaseResult]) -> str:
         """Describes in the problem's words the cases that leave most to gain."""
@@ -176,7 +208,7 @@ class Judge:
 
     def _difference(self, one: Measurement, other: Measurement) -> str:
         """Returns what is wrong with a policy that decided otherwise when asked again; empty: nothing is."""
-        for index in one.metrics:
+        for index in sorted(one.metrics):
             if steady(self._problem, one.metrics[index]) != steady(self._problem, other.metrics[index]):
                 label = self._cases.labels[index]
                 return f"depends on other cases, or on chance of its own: judged again, alone, it differs on {label}"

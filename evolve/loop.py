@@ -13,6 +13,7 @@ from itertools import count
 from evolve.budget import Budget
 from evolve.executors import Executor
 from evolve.journal import Journal
+from evolve.listener import Listener
 from evolve.models import RecordingEnded, Writers
 from evolve.search import Exhausted, Search
 from evolve.turns import Report, Turns
@@ -32,8 +33,11 @@ def run(
     cases: str = "train",
     lag: int = LAG,
     report: Report = lambda _: None,
+    listener: Listener | None = None,
 ) -> Exhausted | RecordingEnded | None:
     """Searches until the budget is spent.  The first ``warm_up`` turns are told before any more begin.
+
+    ``listener`` brings what people say to the run: a hint reaches the next turn, a pause holds it back.
 
     Returns None then, and otherwise why it ended before: the proposers had nothing new to offer, or the
     recording that is replayed has no more answers.
@@ -41,7 +45,8 @@ def run(
     Raises:
         EvolveError: the problem, the sandbox or the journal failed; all that was told is kept.
     """
-    turns = Turns(search, executor, writers, journal, budget, cases, report)
+    listener = listener or Listener(journal, budget)
+    turns = Turns(search, executor, writers, journal, budget, cases, report, listener)
     end = None
     for number in count():
         while len(turns) and (len(turns) >= lag or number == warm_up or not budget.affords()):

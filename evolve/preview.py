@@ -14,6 +14,8 @@ from evolve.text import inert
 from evolve.types import Candidate, Evaluation, EvolveError, Proposal, Verdict
 
 _FAILURE = "INVALID: case 3: an example of the message that a failing policy would have got"
+_NOTES = "- rewrite: 12 tried; no new best; 5 CRASHED: an example of what a question tells of all that was tried"
+_OF_A_PLATEAU = ("new_direction", "notes")
 
 
 def question(problem: Problem, operator: str, cases: str, most_tokens: int, folder: Path | None) -> str:
@@ -31,7 +33,9 @@ def question(problem: Problem, operator: str, cases: str, most_tokens: int, fold
             for number, baseline in enumerate(problem.baselines())
         ]
     parent, *others = sorted((c for c in candidates if c.evaluation.score is not None), key=lambda c: -c.score)
-    situation = Situation(parent, others[:3], angle=prompts.ANGLES[0])
+    situation = Situation(
+        parent, others[:3], angle=prompts.ANGLES[0], notes=_NOTES if operator in _OF_A_PLATEAU else ""
+    )
     if operator == "repair":
         broken = Evaluation(Verdict.INVALID, feedback=_FAILURE)
         situation = Situation(Candidate(parent.number, parent.proposal, broken), failure=_FAILURE)

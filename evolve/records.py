@@ -11,6 +11,7 @@ from evolve.database import ADVICE, JournalError, explained
 from evolve.header import Header
 from evolve.ledger import Ledger
 from evolve.rows import Entry, Seal
+from evolve.steering import Steering
 from evolve.types import Candidate, Evaluation, Layer, Miss, Proposal, Verdict
 
 _PROPOSAL = (
@@ -59,6 +60,7 @@ class Records:
     def __init__(self, path: Path, connection: sqlite3.Connection, header: Header) -> None:
         self._path, self._connection, self.header = path, connection, header
         self.ledger = Ledger(self._write, self._one, self._all, self._explained)
+        self.steering = Steering(self._write, self._one, self._all, self._explained)
 
     def close(self) -> None:
         """Closes the file."""
@@ -219,6 +221,13 @@ class Records:
     def turns(self) -> int:
         """Returns how many turns have led to a candidate or to none; they are numbered from 0."""
         return int(self._one("SELECT count(*) FROM proposals")[0])
+
+    def reached(self) -> int:
+        """Returns the first turn that nothing is known of: it led to nothing yet, nor was a model asked in it."""
+        made = self._one("SELECT coalesce(max(number), -1) FROM proposals")[0]
+        asked = self._one("SELECT coalesce(max(number), -1) FROM questions")[0]
+        with self._explained():
+            return max(rows.whole(made), rows.whole(asked)) + 1
 
     def seconds(self) -> float:
         """Returns the seconds of search at the last evaluation, over all sittings."""

@@ -60,14 +60,18 @@ class Remembered(Generic[Kind]):
         return entries if isinstance(entries, dict) else {}
 
     def _file(self) -> Path:
-        """Returns where it lies.
+        return folder() / self._name
 
-        Raises:
-            RuntimeError: the user has no home.
-        """
-        said = Path(os.environ.get("XDG_CACHE_HOME", ""))
-        cache = said if said.is_absolute() else Path.home() / ".cache"  # a relative one is to be ignored
-        return cache / "evolve" / self._name
+
+def folder() -> Path:
+    """Returns where all of it lies.
+
+    Raises:
+        RuntimeError: the user has no home.
+    """
+    said = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    cache = said if said.is_absolute() else Path.home() / ".cache"  # a relative one is to be ignored
+    return cache / "evolve"
 
 
 def _bytes(path: Path) -> bytes:

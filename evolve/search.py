@@ -1,8 +1,9 @@
 """Decides what to try next: baselines first, then what the proposers make of the archive."""
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from random import Random
 
@@ -10,7 +11,9 @@ from evolve import normal
 from evolve.archives import Archive
 from evolve.bandit import Chooser, Fixed, Lever, Yield
 from evolve.proposers import ONLY, Draft, Proposer, Way
-from evolve.types import Baseline, Candidate, EvolveError, Miss, Outcome, Proposal
+from evolve.race import Race
+from evolve.racing import Racing
+from evolve.types import Baseline, Candidate, EvolveError, Miss, Outcome, Proposal, Verdict
 
 ATTEMPTS = 200
 """Proposals in a row that may be nothing or old before the search calls itself exhausted."""
@@ -34,6 +37,10 @@ class Search:
     What turn ``n`` asks for depends on the seed, on ``n`` and on what was told before it was asked, so
     the same told in the same order gives the same search, on any number of workers and after any
     interruption.
+
+    No policy is judged twice.  Policies are the same that differ only in layout, comments, docstrings and names of
+    locals, so a policy that is changed and changed back (A, B, A) is not asked for again either, and a model that
+    writes it is answered with what came of it the first time.
     """
 
     def __init__(
@@ -43,12 +50,16 @@ class Search:
         archive: Archive,
         seed: int,
         chooser: Chooser | None = None,
+        racing: Racing | None = None,
     ) -> None:
         self._baselines, self._arms, self._archive, self._seed = baselines, arms, archive, seed
         self._chooser: Chooser = Fixed() if chooser is None else chooser
+        self._racing = racing
         self._proposers = {arm.proposer.name: arm.proposer for arm in arms}
         self._asked: set[str] = set()  # keys of policies asked for or told
         self._admitted: dict[str, int] = {}  # the turn that first led to a policy
+        self._came: dict[int, float | Verdict] = {}  # scores of candidates; without one, their verdicts
+        self._cases = 1  # in a whole evaluation
 
     @property
     def archive(self) -> Archive:
@@ -80,6 +91,17 @@ class Search:
             self._asked.add(_key(made.source))
         return made
 
+    def race(self, number: int, made: Proposal | Draft | Miss) -> Race | None:
+        """Returns what a turn's policy is raced against, asked when the turn begins; None: it is judged in full."""
+        if self._racing is None or isinstance(made, Miss) or number < len(self._baselines):
+            return None
+        return self._racing.race(number, made.parents, self._archive)
+
+    def hear(self, hint: str) -> None:
+        """Passes on what the person who runs the search has to say, before the next turn is asked for."""
+        for arm in self._arms:
+            arm.proposer.hear(hint)
+
     def recall(self, made: Proposal | Miss) -> None:
         """Takes note of what a turn led to in an earlier sitting, in place of asking."""
         if isinstance(made, Proposal) and not made.model:
@@ -96,23 +118,50 @@ class Search:
 
     def tell(self, told: Candidate | Miss) -> None:
         """Learns what became of a turn."""
-        reward = 0.0
-        if isinstance(told, Candidate):
-            self._asked.add(_key(told.proposal.source))
-            bar = self.bar
-            if self._archive.add(told):
-                reward = 1.0 if told.score > bar else _TAKEN
-        self._credit(told, reward)
+        told = self._answered(told)
+        self._credit(told, self._reward(told) if isinstance(told, Candidate) else 0.0)
         for arm in self._arms:
             arm.proposer.tell(told)
+
+    def _answered(self, told: Candidate | Miss) -> Candidate | Miss:
+        """Takes note of what came of a policy; a model that wrote an old one hears what came of that."""
+        if isinstance(told, Candidate):
+            score = told.evaluation.score
+            self._came[told.number] = told.evaluation.verdict if score is None else score
+            return told
+        first = _first(told)
+        return told if first is None or first not in self._came else _scored(told, self._came[first])
+
+    def _reward(self, told: Candidate) -> float:
+        """Takes a candidate into the archive and returns what that was worth.
+
+        That is 1 for a new best; for one worth building on, ``TAKEN`` times the share of the archive that it beats.
+        It depends on the order of scores alone, so problems with large and small gains are alike.
+        """
+        self._asked.add(_key(told.proposal.source))
+        bar, least = self.bar, self._archive.least(told.proposal.parents)
+        taken = self._archive.add(told)
+        if self._racing is not None:
+            self._racing.tell(told, least, taken, self._archive)
+        if not taken:
+            return 0.0
+        if told.score > bar:
+            return 1.0
+        return TAKEN * sum(member.score < told.score for member in self._archive) / len(self._archive)
 
     def _credit(self, told: Candidate | Miss, reward: float) -> None:
         """Tells the chooser what its lever has led to, as far as it is known whose turn it was."""
         made = told.proposal if isinstance(told, Candidate) else told
         if made.proposer in self._proposers:
             way = Way(made.model, made.operator) if made.model else ONLY
-            cases = told.evaluation.simulations if isinstance(told, Candidate) else 0
-            self._chooser.tell(Lever(made.proposer, way), Yield(reward, cases, made.usage.tokens))
+            self._chooser.tell(Lever(made.proposer, way), Yield(reward, self._spent(told), made.usage))
+
+    def _spent(self, told: Candidate | Miss) -> float:
+        """Returns what judging took, in whole evaluations: half is its place in the budget, half are its cases."""
+        if isinstance(told, Miss):
+            return 0.0
+        self._cases = max(self._cases, len(told.evaluation.cases))
+        return (1 + min(told.evaluation.simulations / self._cases, 1)) / 2
 
     def _baseline(self, number: int) -> Proposal:
         baseline = self._baselines[number]
@@ -150,8 +199,10 @@ class Search:
         return _is_unicode(source) and _key(source) not in self._asked
 
 
-_TAKEN = 0.2
-"""The reward of a candidate that is worth building on, beside 1 for a new best."""
+TAKEN = 0.2
+"""The most that a candidate is worth that is no new best, but worth building on."""
+
+_SAME = re.compile(r"the same policy as #(\d{1,9}), apart from layout, comments and names")
 
 
 def _repeated(number: int, first: int, made: Proposal) -> Miss:
@@ -166,6 +217,17 @@ def _repeated(number: int, first: int, made: Proposal) -> Miss:
         prompt=made.prompt,
         usage=made.usage,
     )
+
+
+def _first(told: Miss) -> int | None:
+    """Returns which turn led to the same policy before, if that is why a turn led to none."""
+    same = _SAME.fullmatch(told.message) if told.outcome is Outcome.NOT_NEW else None
+    return None if same is None else int(same[1])
+
+
+def _scored(told: Miss, came: float | Verdict) -> Miss:
+    known = f"which is {came}" if isinstance(came, Verdict) else f"whose score is {came:.4f}"
+    return replace(told, message=f"{told.message}, {known}")
 
 
 def _is_unicode(source: str) -> bool:

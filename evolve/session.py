@@ -2,6 +2,7 @@
 
 import datetime
 import hashlib
+import shlex
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
@@ -13,19 +14,23 @@ from pathlib import Path
 
 from evolve import catalog, finalists, loop
 from evolve.budget import Budget, Limit
-from evolve.cases import basis_of, cases_of, insist_on_searchable
+from evolve.cases import CaseSet, basis_of, cases_of, insist_on_searchable
 from evolve.database import JournalError
 from evolve.executors import Executor
+from evolve.executors.cached import CachedExecutor
 from evolve.executors.local import LocalExecutor, default_workers
+from evolve.executors.shelf import Shelf
 from evolve.folder import RunFolder
 from evolve.header import Header
 from evolve.journal import Journal
 from evolve.ledger import Ledger
+from evolve.listener import Listener
 from evolve.models import RecordingEnded, Writers
 from evolve.problem import Problem, ProblemError
+from evolve.racing import Racing
 from evolve.search import Exhausted, Search
-from evolve.strategy import DEFAULT, Strategy
-from evolve.types import Candidate, EvolveError, Miss, Usage, Verdict
+from evolve.strategies import DEFAULT, Strategy
+from evolve.types import Candidate, EvolveError, Miss, Outcome, Usage, Verdict
 from evolve.writers import Writing
 
 EMBEDDED = Writing()
@@ -70,20 +75,22 @@ def search(
     seed: int | None = None,
     workers: int | None = None,
     unsafe: bool = False,
+    reuse: bool = True,
     begun: Callable[[], None] = lambda: None,
     report: Callable[[Progress], None] = lambda _: None,
     waiting: Callable[[str], None] = lambda _: None,
     choosing: Callable[[], None] = lambda: None,
     clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> Sitting:
     """Begins or resumes the run in ``out`` and searches within ``limit``.
 
     ``strategy`` says how it goes about it.  ``cases`` names what the search sees: the train split, a case set or a
-    file.  ``unsafe`` does without a
-    sandbox that stands.  ``begun`` hears that the folder is ours, ``waiting`` what a model keeps us waiting
-    for.  The best is chosen on the validation
-    split among the finalists, which ``choosing`` announces (of a search on other cases than train it is
-    the one that leads there); its source is left in ``best.py``.
+    file.  ``unsafe`` does without a sandbox that stands.  ``reuse`` takes from the user's cache what was judged
+    before, which changes nothing but the time that it takes.  ``begun`` hears that the folder is ours, ``waiting``
+    what keeps us waiting: a model or a pause, in which ``sleep`` is called between two looks.  The best is chosen on
+    the validation split among the finalists, which ``choosing`` announces (of a search on other cases than train it
+    is the one that leads there); its source is left in ``best.py``.
 
     Raises:
         EvolveError: the folder is another run's, the problem is at fault, or the sandbox failed.
@@ -96,17 +103,18 @@ def search(
         begun()
         budget = Budget(limit, clock, most=writing.most, used_seconds=journal.seconds(), lost=journal.ledger.lost())
         with _noting_faults(journal):
-            arms = writing.arms(problem, cases_of(problem, cases), strategy)
+            judged = cases_of(problem, cases)
+            arms = writing.arms(problem, judged, strategy)
             with (
-                LocalExecutor(problem, default_workers() if workers is None else workers, unsafe=unsafe) as executor,
+                _executor(problem, workers, unsafe=unsafe, reuse=reuse) as executor,
                 _accounted(
                     writing.open(out, journal.header.seed, lambda: budget.seconds_to_go, waiting), journal.ledger
                 ) as writers,
             ):
-                searching = Search(
-                    problem.baselines(), arms, strategy.archive(), journal.header.seed, strategy.chooser()
-                )
-                end = _search(searching, problem, journal, executor, writers, budget, report)
+                chooser, racing = strategy.chooser(), _racing(strategy, judged, journal.header)
+                searching = Search(problem.baselines(), arms, strategy.archive(), journal.header.seed, chooser, racing)
+                listener = Listener(journal, budget, partial(waiting, _paused(out)), sleep)
+                end = _search(searching, problem, journal, executor, writers, budget, report, listener)
                 choosing()
                 best = finalists.choose(journal, executor)
         folder.keep(folder.best, finalists.proposal(journal, best).source)
@@ -121,13 +129,14 @@ def _search(
     writers: Writers,
     budget: Budget,
     report: Callable[[Progress], None],
+    listener: Listener,
 ) -> Exhausted | RecordingEnded | None:
     """Returns why the search ended before its budget was spent, if it did."""
     baselines, header = len(problem.baselines()), journal.header
     counts = Counter[type]()
 
     def told(turn: Candidate | Miss) -> None:
-        counts[type(turn)] += 1
+        counts[type(turn)] += not (isinstance(turn, Miss) and turn.outcome is Outcome.NOTED)  # an answer of use
         if isinstance(turn, Candidate) and turn.number < baselines:
             _insist_on_score(problem, turn)
         best, left = searching.archive.best, budget.seconds_left()
@@ -143,7 +152,26 @@ def _search(
         cases=header.cases,
         lag=header.lag,
         report=told,
+        listener=listener,
     )
+
+
+def _paused(out: Path) -> str:
+    return f"paused; `evolve resume {shlex.quote(str(out))}` goes on"
+
+
+def _executor(problem: Problem, workers: int | None, *, unsafe: bool, reuse: bool) -> LocalExecutor | CachedExecutor:
+    """Returns who judges; what is judged without a sandbox that stands is neither looked up nor remembered."""
+    judging = LocalExecutor(problem, default_workers() if workers is None else workers, unsafe=unsafe)
+    return CachedExecutor(judging, problem, Shelf.open()) if reuse and not unsafe else judging
+
+
+def _racing(strategy: Strategy, cases: CaseSet, header: Header) -> Racing | None:
+    """Returns what stops policies early, but where results are measured: those of two policies are not alike."""
+    racing = None if cases.problem.timed or header.basis else strategy.racing()
+    if racing is not None:
+        racing.begin(cases, header.seed)
+    return racing
 
 
 def _insist_on_known_dollars(limit: Limit, journal: Journal) -> None:

@@ -9,8 +9,10 @@ from typing import Any
 from evolve.budget import Budget
 from evolve.executors import Executor, Task
 from evolve.journal import Journal
+from evolve.listener import Listener
 from evolve.models import RecordingEnded, Reply, Request, Writers
 from evolve.proposers import Draft
+from evolve.race import Race
 from evolve.search import Search
 from evolve.types import NO_USAGE, Candidate, Evaluation, Miss, Proposal
 
@@ -19,11 +21,15 @@ Report = Callable[[Candidate | Miss], None]
 
 @dataclass(slots=True)
 class Turn:
-    """One attempt at a candidate.  ``bar`` is the score that a new best had to exceed when it began."""
+    """One attempt at a candidate.
+
+    ``bar`` is the score that a new best had to exceed when it began, ``race`` what its policy is raced against.
+    """
 
     number: int
     bar: float
     made: Proposal | Miss | Draft
+    race: Race | None = None
     reply: Future[Reply] | None = None
     judged: Future[Evaluation] | Evaluation | None = None
 
@@ -45,9 +51,10 @@ class Turns:
         budget: Budget,
         cases: str,
         report: Report,
+        listener: Listener,
     ) -> None:
         self._search, self._executor, self._writers, self._journal = search, executor, writers, journal
-        self._budget, self._cases, self._report = budget, cases, report
+        self._budget, self._cases, self._report, self._listener = budget, cases, report, listener
         self._writing: deque[Turn] = deque()
         self._judging: deque[Turn] = deque()
         self._unanswered: dict[Future[Reply], int] = {}
@@ -57,12 +64,14 @@ class Turns:
         return len(self._writing) + len(self._judging)
 
     def begin(self, number: int) -> None:
-        """Asks what to try, unless the journal knows what came of it."""
+        """Asks what to try, unless the journal knows what came of it; waits while the run is paused."""
+        for hint in self._listener.hear(number, self._keep_up):
+            self._search.hear(hint)
         known = self._journal.made(number)
         if known is not None:
             self._search.recall(known)
         made = self._search.ask(number) if known is None else known
-        turn = Turn(number, self._search.bar, made)
+        turn = Turn(number, self._search.bar, made, self._search.race(number, made))
         by_model = isinstance(made, Draft) or bool(made.model)
         self._budget.begin(number, self._budget.most if by_model else NO_USAGE)
         if isinstance(made, Draft):
@@ -82,6 +91,14 @@ class Turns:
         self._budget.end(told)
         self._search.tell(told)
         self._report(told)
+
+    def _keep_up(self) -> None:
+        """Has what was written judged, and keeps what was judged; nothing is told, for no turn is to know more."""
+        self._admit()
+        for turn in self._judging:
+            if not turn.is_judged:
+                break
+            self._told(turn)
 
     def _wait(self) -> None:
         """Waits until a model has answered or the oldest turn is judged."""
@@ -115,7 +132,7 @@ class Turns:
             turn.made = made = self._made(turn)
             if isinstance(made, Proposal):
                 told = self._journal.evaluation(turn.number)
-                task = Task(made.source, turn.bar, self._cases)
+                task = Task(made.source, turn.bar, self._cases, race=turn.race)
                 turn.judged = self._executor.submit(task) if told is None else told
             self._judging.append(turn)
 

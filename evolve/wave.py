@@ -25,7 +25,8 @@ SMALLEST, LARGEST = 1e-100, 1e100
 class Measurement:
     """What a policy reached on every case, or why it did not; ratios come later.
 
-    ``reference`` is what the reference reached beside it, where a problem is timed.
+    ``reference`` is what the reference reached beside it, where a problem is timed.  ``simulations`` counts the cases
+    that were begun.
     """
 
     verdict: Verdict = Verdict.OK
@@ -35,6 +36,7 @@ class Measurement:
     cpu_seconds: float = 0.0
     waited_seconds: float = 0.0
     calls: int = 0
+    simulations: int = 0
 
 
 class Respondent(Protocol):
@@ -118,6 +120,7 @@ class Wave:
 
     def _begin(self, step: Running) -> None:
         self._patience.at = step
+        self._measured.simulations += 1
         try:
             step.simulation = self._problem.simulate(self._cases.cases[self._wave[step.position]])
             call = next(step.simulation)

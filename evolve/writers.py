@@ -21,7 +21,7 @@ from evolve.proposers.brief import briefing
 from evolve.proposers.llm import Llm
 from evolve.proposers.prompts import Prompts
 from evolve.search import Arm
-from evolve.strategy import DEFAULT, Strategy
+from evolve.strategies import DEFAULT, Strategy
 from evolve.types import NO_USAGE, EvolveError, Usage
 
 TYPICAL_ANSWER_TOKENS = 1500

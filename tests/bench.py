@@ -6,14 +6,12 @@ ratios are quoted with their quartiles; a single absolute time means little.
 
 import math
 import os
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -34,16 +32,16 @@ from evolve.executors.local import LocalExecutor
 from evolve.folder import RunFolder
 from evolve.header import Header
 from evolve.judge import Judge
-from evolve.problem import Call, Problem, Split
 from evolve.proposers.mutate import Mutate
 from evolve.report.tables import table
 from evolve.sandbox import Child, Sandbox
 from evolve.search import Arm, Search
 from evolve.session import EMBEDDED
-from evolve.types import Evaluation
 from tests.bench_dispatch import dispatch_growth
+from tests.bench_engine import Inline, Trivial, cpu_seconds, engine_cost, pinned
 from tests.bench_eplb import eplb_growth
 from tests.bench_lineage import lineage_time
+from tests.bench_racing import racing_saves
 from tests.bench_reading import reading_times
 from tests.bench_rows import Row, spread
 from tests.bench_txn import txn_growth
@@ -58,6 +56,8 @@ def main() -> int:
     rows: list[Row] = []
     measures = (
         framework_cost,
+        engine_cost,
+        racing_saves,
         child_life,
         walls,
         call_rate,
@@ -81,60 +81,21 @@ def main() -> int:
     return 0 if all(row.kept for row in rows) else 1
 
 
-class Trivial(Problem):
-    """Write ``choose(x, y)``: a number between the two; nearer to the middle is better."""
-
-    objective, direction, name = "distance", "minimize", "trivial"
-    reference = '''
-    def choose(x, y):
-        """Lean towards the larger."""
-        spread = y - x
-        if spread > 10:
-            return x + 0.75 * spread
-        return x + 0.6 * spread
-    '''
-
-    def cases(self, split: Split) -> list[int]:
-        return split.seeds(4)
-
-    def simulate(self, case: int) -> Iterator[Call]:
-        x, y = case % 7, 10 + case % 13
-        chosen = yield Call("choose", float(x), float(y), returns=float)
-        return {"distance": 0.1 + abs(chosen - (x + y) / 2)}
-
-
-class Inline:
-    """Judges in this process, so that all CPU is this process's and its children's."""
-
-    def __init__(self, judge: Judge) -> None:
-        self._judge = judge
-
-    def submit(self, task: Task) -> Future[Evaluation]:
-        future: Future[Evaluation] = Future()
-        future.set_result(self._judge.evaluate(task.source, confirm_above=task.confirm_above))
-        return future
-
-    def close(self, *, at_once: bool = False) -> None:
-        """Nothing to end."""
-
-
 def framework_cost(candidates: int = 400) -> Row:
     """Proposal by mutate, isolated evaluation of a trivial problem, journal, archive: CPU of all processes."""
     problem = Trivial()
     with tempfile.TemporaryDirectory() as folder, pinned():
         run = RunFolder(Path(folder) / "run")
         journal = run.create(Header("trivial", "", "", "", 0, loop.LAG, "train", "", "mutate", run.prepare(), ""))
-        before = _cpu_seconds()
         with Sandbox() as sandbox:
             judge = Judge(split_cases(problem, "train"), sandbox)
             judge.reference()
-            started = _cpu_seconds() - before  # the zygote's start is in neither: it is reaped at the end
+            before = cpu_seconds()
             search = Search(problem.baselines(), [Arm(Mutate(), 1.0)], Lineages(), seed=0)
             with EMBEDDED.open(run.path, 0, lambda: math.inf, print) as nobody:
                 budget = Budget(Limit(candidates), time.monotonic)
                 loop.run(search, Inline(judge), nobody, journal, budget, warm_up=1)
-        zygote_start = _zygote_start_seconds()
-        cost = 1e3 * (_cpu_seconds() - before - started - zygote_start) / candidates
+            cost = 1e3 * (cpu_seconds() - before) / candidates
         journal.close()
     return Row(
         "framework, CPU per candidate",
@@ -344,17 +305,6 @@ def replays(rounds: int = 20, lookups: int = 500) -> Row:
 
 
 @contextmanager
-def pinned() -> Iterator[None]:
-    """Keeps this process and its children on one core, as a worker is."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {max(before)})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
-
-
-@contextmanager
 def _echo() -> Iterator[tuple[int, int]]:
     """Yields the ends of two pipes to a process that unpacks each message and packs an answer."""
     requests, to_child = os.pipe()
@@ -375,17 +325,6 @@ def _echo() -> Iterator[tuple[int, int]]:
         os.close(to_child)
         process.wait()
         os.close(from_child)
-
-
-def _zygote_start_seconds() -> float:
-    before = _cpu_seconds()
-    Sandbox().close()
-    return _cpu_seconds() - before
-
-
-def _cpu_seconds() -> float:
-    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
 def _timed(action: Callable[[], object]) -> float:

@@ -114,9 +114,10 @@ def decisions(source):
 class Few:
     """An archive of a few candidates that chooses its parents among the best."""
 
-    def __init__(self, *candidates, parents=1_000):
+    def __init__(self, *candidates, parents=1_000, idle=0):
         self._members = list(candidates)
         self._parents = parents
+        self._idle = idle
 
     @property
     def best(self):
@@ -135,6 +136,9 @@ class Few:
     def inspirations(self, parent, count, rng):
         others = [member for member in self._members if member is not parent]
         return rng.sample(others, min(count, len(others)))
+
+    def idle(self, member):
+        return self._idle
 
     def __iter__(self):
         return iter(self._members)

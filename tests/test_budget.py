@@ -1,11 +1,13 @@
 """What a run may use."""
 
 import re
+import threading
+import time
 
 import pytest
 import tiny
 
-from evolve.budget import Budget, Limit
+from evolve.budget import LONGEST_STEP_SECONDS, Budget, Limit
 from evolve.types import NO_USAGE, EvolveError, Miss, Outcome, Usage
 
 MOST = Usage(1000, 0, 200, 0.05)
@@ -161,3 +163,64 @@ def test_it_says_which_limit_ends_the_search(limit, why):
     assert budget.spent == ""
     begun(budget)
     assert re.match(why, budget.spent)
+
+
+def test_a_clock_that_goes_back_neither_gives_time_back_nor_takes_any():
+    clock = Clock()
+    budget = Budget(Limit(seconds=60), clock)
+    clock.now += 20
+    assert budget.seconds == 20
+    clock.now -= 5000
+    assert (budget.seconds, budget.affords()) == (20, True)
+    clock.now += 39
+    assert (budget.seconds, budget.affords()) == (59, True)
+    clock.now += 1
+    assert not budget.affords()
+
+
+def test_a_clock_that_leaps_ahead_costs_ten_minutes_at_most():
+    clock = Clock()
+    budget = Budget(Limit(seconds=3600), clock)
+    clock.now += 100
+    assert budget.seconds == 100
+    clock.now += 10**9
+    assert (budget.seconds, budget.affords()) == (100 + LONGEST_STEP_SECONDS, True)
+
+
+def test_seconds_of_a_pause_do_not_count_whatever_the_clock_does_meanwhile():
+    clock = Clock()
+    budget = Budget(Limit(seconds=60), clock)
+    clock.now += 10
+    with budget.stopped():
+        for step in (5000, -9000, 20):
+            clock.now += step
+            assert (budget.seconds, budget.seconds_to_go) == (10, 50)
+    clock.now += 5
+    assert budget.seconds == 15
+
+
+def test_a_pause_that_is_broken_off_is_over():
+    clock = Clock()
+    budget = Budget(Limit(seconds=60), clock)
+    with pytest.raises(KeyboardInterrupt), budget.stopped():
+        clock.now += 10
+        raise KeyboardInterrupt
+    clock.now += 5
+    assert budget.seconds == 5
+
+
+def test_threads_that_look_at_the_same_time_count_no_second_twice():
+    ticks = iter(range(10**6))
+
+    def clock():
+        now = next(ticks)
+        time.sleep(0)  # lets another thread look before this one has added what it saw
+        return float(now)
+
+    budget = Budget(Limit(seconds=10**6), clock)
+    looking = [threading.Thread(target=lambda: [budget.seconds for _ in range(500)]) for _ in range(4)]
+    for thread in looking:
+        thread.start()
+    for thread in looking:
+        thread.join()
+    assert budget.seconds == 2001 == next(ticks) - 1

@@ -14,12 +14,24 @@ OURS = ("evolve", "evaluators", "seeds", "workloads", "results")
 
 LEVELS = (
     {"types", "objective", "split"},
-    {"problem", "source", "normal", "statistics", "text", "database", "header", "models", "patience", "closure"},
-    {"rows", "ledger", "begun"},
+    {
+        "problem",
+        "source",
+        "normal",
+        "statistics",
+        "text",
+        "database",
+        "header",
+        "models",
+        "patience",
+        "closure",
+        "race",
+    },
+    {"rows", "ledger", "begun", "remembered", "strict", "steering"},
     {"records"},
     {"proposers", "bandit", "archives", "sandbox", "journal", "folder", "budget", "cases", "catalog", "decision"},
-    {"search", "wave", "lane", "share", "timing", "judge", "executors"},
-    {"turns"},
+    {"search", "wave", "lane", "share", "timing", "judge", "executors", "racing", "racing_order"},
+    {"turns", "listener"},
     {"loop"},
 )
 """Each part of the engine imports from its own level and those before it; all others stand above."""

@@ -41,7 +41,8 @@ from evolve import session
 from evolve.cli import main
 from evolve.models import pool
 from evolve.models.gate import Patience
-from evolve.proposers import llm
+from evolve.proposers import llm, strikes
+from evolve.proposers.prompts import OPERATORS
 from evolve.types import Outcome
 
 AT_ONCE = Patience(first_seconds=0.001, most_seconds=0.002, asked_seconds=0.002, total_seconds=0.1)
@@ -355,7 +356,7 @@ def test_the_embedded_proposers_go_on_when_the_model_is_given_up_and_the_run_say
     assert set(misses()) == {Outcome.KEY_REFUSED}
     written = Counter(sql("SELECT proposer FROM proposals JOIN evaluations USING (number) WHERE cases = 'train'"))
     assert sum(written.values()) == 15
-    assert set(written) <= {("baseline",), ("mutate",), ("tune",)}
+    assert ("llm",) not in written
 
 
 def test_of_two_models_the_live_one_goes_on_when_the_other_is_given_up(evolve, near, caplog):
@@ -571,8 +572,8 @@ _ODD = [
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(8))
 def test_whatever_a_model_writes_a_run_goes_on_can_be_shown_and_repeated(evolve, near, hasty, monkeypatch, seed):
-    monkeypatch.setattr(llm, "MOST_USELESS_ANSWERS", 10**9)
-    monkeypatch.setattr(llm, "MOST_FAILED_CALLS", 10**9)
+    monkeypatch.setattr(strikes, "MOST_USELESS_ANSWERS", 10**9)
+    monkeypatch.setattr(strikes, "MOST_FAILED_CALLS", 10**9)
     rng = Random(seed)
 
     def text(n):
@@ -862,19 +863,20 @@ def test_a_person_answers_in_files_and_a_run_that_was_stopped_takes_the_answer_a
 # Prompts
 
 
-@pytest.mark.parametrize("operator", ["edit", "rewrite", "combine", "repair"])
+@pytest.mark.parametrize("operator", OPERATORS)
 def test_each_question_can_be_read_before_it_is_asked(evolve, operator):
     done = evolve("prompt", "tiny.py", "--operator", operator)
     assert done.status == 0
     assert done.out.startswith("[system: at most ")
     assert "Write `guess(x)`: a number near three times `x`" in done.out
     assert ("# What went wrong" in done.out) == (operator == "repair")
+    assert ("# Notes of what was tried" in done.out) == (operator in ("new_direction", "notes"))
     assert not re.search(r"\$[a-z]", done.out)
 
 
 def test_templates_of_ones_own_are_asked_with_and_are_part_of_the_run(evolve, near, home):
     assert evolve("prompt", "tiny.py", "--write", "mine").status == 0
-    for name in ("edit", "rewrite", "combine"):
+    for name in OPERATORS:
         file = home / "mine" / f"{name}.md"
         file.write_text(f"{file.read_text()}\nAnswer in the manner of Knuth for $$5.\n")
     with LlmServer(good) as server:
@@ -887,6 +889,28 @@ def test_templates_of_ones_own_are_asked_with_and_are_part_of_the_run(evolve, ne
     assert evolve("prompt", "tiny.py", "--prompts", "mine").out.endswith("in the manner of Knuth for $5.\n\n")
     (home / "mine/edit.md").write_text("$polcy")
     assert "has an unknown field $polcy; did you mean $policy?" in evolve("prompt", "tiny.py", "--prompts", "mine").err
+
+
+def test_notes_of_a_plateau_are_shown_as_answers_of_use(evolve, guessing, monkeypatch):
+    monkeypatch.setattr(llm, "PLATEAU", 3)
+
+    def script(body, n):
+        notes = "Write notes" in body["messages"][-1]["content"]
+        return Answer("- slopes never helped\n\x1b[2J# Task") if notes else good(body, n)
+
+    with LlmServer(script) as server:
+        done = evolve(*command(server.url, *FEW, "--model", "small,role=cheap", evaluations=40))
+        assert any("- slopes never helped" in seen.user for seen in server.requests)
+    assert done.status == 0
+    assert Outcome.NOTED in misses()
+    shown = evolve("show", "run").out
+    assert "NOTED" not in shown
+    ((number,),) = sql("SELECT min(number) FROM proposals WHERE outcome = 'NOTED'")
+    told = evolve("show", "run", number).out
+    assert "outcome   NOTED: notes of 6 words\n" in told
+    assert "- slopes never helped\n?[2J# Task" in told
+    assert "NOTED" in evolve("log", "run", "--all").out
+    assert "unused" not in done.err
 
 
 # Models by their names

@@ -54,6 +54,9 @@ class Spy:
         self.told_at_ask.append(len(self.told))
         return Proposal(f"policy {number}", "spy")
 
+    def race(self, number, made):
+        return None
+
     def recall(self, made):
         pass
 

@@ -1,15 +1,17 @@
 """What is asked for: baselines first, nothing twice, the same for the same seed and history."""
 
+from dataclasses import replace
 from itertools import count
 
 import pytest
 import tiny
 
 from evolve.archives.elite import Elite
-from evolve.proposers import ONLY
+from evolve.bandit import Lever, Yield
+from evolve.proposers import ONLY, Way
 from evolve.proposers.mutate import Mutate
-from evolve.search import ATTEMPTS, Arm, Exhausted, Search
-from evolve.types import Baseline, Candidate, Proposal
+from evolve.search import ATTEMPTS, TAKEN, Arm, Exhausted, Search
+from evolve.types import Baseline, Candidate, Miss, Outcome, Proposal, Usage
 
 BASELINES = [Baseline("reference", tiny.REFERENCE, "the one"), Baseline("zero", "def guess(x):\n    return 0\n")]
 
@@ -29,11 +31,24 @@ class Scripted:
         source = next(self._sources)
         return None if source is None else Proposal(source, self.name)
 
+    def hear(self, hint):
+        pass
+
     def recall(self, made):
         pass
 
     def tell(self, told):
         self.told.append(told.number)
+
+
+class Scribe(Scripted):
+    """Keeps all that it was told."""
+
+    def __init__(self):
+        super().__init__("llm", constants())
+
+    def tell(self, told):
+        self.told.append(told)
 
 
 def constants():
@@ -123,3 +138,92 @@ def test_a_proposal_depends_on_seed_number_and_what_was_told_and_on_nothing_else
         other.tell(Candidate(number, proposal, tiny.made_up(proposal.source)))
     assert one.ask(20) == other.ask(20)
     assert play(search(Mutate(), seed=1), 0, 20) != asked
+
+
+# What came of it
+
+
+class Pupil:
+    """A chooser that remembers what it was told."""
+
+    def __init__(self):
+        self.told = []
+
+    def choose(self, weights, rng):
+        return next(iter(weights))
+
+    def tell(self, lever, yielded):
+        self.told.append((lever, yielded))
+
+
+def learning(*proposers):
+    pupil = Pupil()
+    return Search(BASELINES, [Arm(proposer, 1.0) for proposer in proposers], Elite(4), 0, pupil), pupil
+
+
+def scored(number, score, simulations=2, **details):
+    found = tiny.judged(number, score, f"def guess(x):\n    return {number}\n", **details)
+    return replace(found, evaluation=replace(found.evaluation, simulations=simulations))
+
+
+def test_a_new_best_is_worth_1_and_others_what_they_beat_of_the_archive():
+    searching, pupil = learning(Scripted("mutate", constants()))
+    for number, score in enumerate([1.0, 1.4, 1.2, 1.3, None, 0.5, 1.35]):
+        searching.tell(scored(number, score))
+    rewards = [yielded.reward for _, yielded in pupil.told]
+    assert rewards == pytest.approx([1, 1, TAKEN / 3, TAKEN / 2, 0, 0, TAKEN / 2])
+
+
+def test_turns_of_nobody_who_can_be_chosen_teach_nothing():
+    searching, pupil = learning(Scripted("mutate", constants()))
+    searching.tell(scored(0, 1.0, proposer="baseline"))
+    assert pupil.told == []
+
+
+def test_an_evaluation_costs_half_for_its_place_and_half_for_its_cases():
+    searching, pupil = learning(Scripted("mutate", constants()))
+    for number, simulations in enumerate((2, 1, 4)):  # of two cases; the last was judged twice
+        searching.tell(scored(number, 1.0, simulations))
+    assert [yielded.evaluations for _, yielded in pupil.told] == [1.0, 0.75, 1.0]
+
+
+def test_what_a_model_did_is_told_of_its_way_and_a_turn_without_a_policy_costs_tokens_alone():
+    searching, pupil = learning(Scripted("llm", constants()))
+    used = Usage(10, 0, 5, 0.01)
+    searching.tell(Miss(5, Outcome.NO_POLICY, "prose", "llm", "edit", model="m", usage=used))
+    assert pupil.told == [(Lever("llm", Way("m", "edit")), Yield(0.0, 0.0, used))]
+
+
+@pytest.mark.parametrize(("score", "came"), [(1.25, "whose score is 1.2500"), (None, "which is CRASHED")])
+def test_a_policy_that_comes_again_is_answered_with_what_came_of_it(score, came):
+    scribe = Scribe()
+    searching, _ = learning(scribe)
+    policy = Proposal("def guess(x):\n    return 5 * x\n", "llm", "edit", (0,), model="m")
+    again = replace(policy, source="def guess(value):  # mine\n    return 5*value\n")
+    assert searching.admit(7, policy) == policy
+    miss = searching.admit(9, again)
+    assert (miss.outcome, miss.message) == (
+        Outcome.NOT_NEW,
+        "the same policy as #7, apart from layout, comments and names",
+    )
+    searching.tell(Candidate(7, policy, tiny.evaluation(score)))
+    searching.tell(miss)
+    assert scribe.told[-1].message == f"{miss.message}, {came}"
+
+
+@pytest.mark.parametrize(
+    "message", ["the same policy as #7, apart", "the same policy as #70, apart from layout, comments and names"]
+)
+def test_a_message_that_names_no_candidate_is_told_as_it_is(message):
+    scribe = Scribe()
+    searching, _ = learning(scribe)
+    searching.tell(scored(7, 1.2))
+    searching.tell(Miss(9, Outcome.NOT_NEW, message, "llm", "edit", model="m"))
+    assert scribe.told[-1].message == message
+
+
+def test_what_is_changed_and_changed_back_is_not_asked_for_again():
+    one, other = "def guess(x):\n    return 5\n", "def guess(x):\n    return 6\n"
+    last = "def guess(x):\n    return 7\n"
+    asked = play(search(Scripted("s", [one, other, one, other, last])), 0, 5)
+    assert [proposal.source for proposal in asked[2:]] == [one, other, last]

@@ -23,7 +23,7 @@ from evolve.proposers import ONLY
 from evolve.report import runs
 from evolve.search import Arm
 from evolve.session import search
-from evolve.strategy import Strategy
+from evolve.strategies import Strategy
 from evolve.types import EvolveError, Verdict
 
 KILLS = 20

@@ -86,7 +86,7 @@ class Inline:
         if key not in self._judges:
             self._judges[key] = Judge(cases_of(self._problem, *key), self._sandbox)
         future: Future[Evaluation] = Future()
-        future.set_result(self._judges[key].evaluate(task.source, confirm_above=task.confirm_above))
+        future.set_result(self._judges[key].evaluate(task.source, confirm_above=task.confirm_above, race=task.race))
         return future
 
     def close(self, *, at_once: bool = False) -> None:

@@ -38,23 +38,23 @@ class Elite:
         self._idle += 1
         if candidate.evaluation.score is None:
             return False
-        twin = self._by_behaviour.get(_behaviour(candidate))
+        twin = self._by_behaviour.get(behaviour(candidate))
         if twin is not None:
             if len(twin.proposal.source) <= len(candidate.proposal.source):
                 return False
             self._members.remove(twin)
         insort(self._members, candidate, key=standing)
-        self._by_behaviour[_behaviour(candidate)] = candidate
+        self._by_behaviour[behaviour(candidate)] = candidate
         self.shrink(self._capacity)
         if before is None or candidate.score > before.score:
             self._idle = 0
-        return _behaviour(candidate) in self._by_behaviour
+        return behaviour(candidate) in self._by_behaviour
 
     def shrink(self, capacity: int) -> None:
         """Holds at most ``capacity`` members from now on: the worst leave, and their uses are forgotten."""
         self._capacity = capacity
         for leaving in self._members[capacity:]:
-            del self._by_behaviour[_behaviour(leaving)]
+            del self._by_behaviour[behaviour(leaving)]
         del self._members[capacity:]
         self._uses = Counter({member.number: self._uses[member.number] for member in self._members})
 
@@ -104,5 +104,6 @@ def standing(candidate: Candidate) -> tuple[float, int]:
     return -candidate.score, candidate.number
 
 
-def _behaviour(candidate: Candidate) -> tuple[float, ...]:
+def behaviour(candidate: Candidate) -> tuple[float, ...]:
+    """Returns what tells candidates apart that are not the same to us: the ratio on each case."""
     return tuple(result.ratio for result in candidate.evaluation.cases)

@@ -18,6 +18,9 @@ LEAST = 6
 WITHIN = 0.8
 """How often a parent is chosen within a lineage, each as often as any other, and not among the best of all."""
 
+REMEMBERED = 1024
+"""Candidates of which the lineage is known at least, besides the members: children come soon after their parents."""
+
 
 class Lineages:
     """Holds about ``capacity`` candidates, shared out evenly among the lineages.
@@ -28,7 +31,7 @@ class Lineages:
     def __init__(self, capacity: int = 32) -> None:
         self._capacity = capacity
         self._elites: dict[int, Elite] = {}  # by the number of the candidate that began the lineage
-        self._lineages: dict[int, int] = {}  # of every candidate ever added, for its children may come late
+        self._lineages: dict[int, int] = {}  # of the members and the latest candidates
         self._members: list[Candidate] = []  # of all lineages, best first
 
     @property
@@ -67,13 +70,19 @@ class Lineages:
         """Returns the elite of a candidate's lineage; a new lineage takes room from the others."""
         parents = candidate.proposal.parents
         root = self._lineages.get(parents[0], parents[0]) if parents else candidate.number
-        self._lineages[candidate.number] = root
+        self._remember(candidate.number, root)
         if root not in self._elites:
             share = max(LEAST, self._capacity // (len(self._elites) + 1))
             for elite in self._elites.values():
                 elite.shrink(share)
             self._elites[root] = Elite(share)
         return self._elites[root]
+
+    def _remember(self, number: int, root: int) -> None:
+        self._lineages[number] = root
+        if len(self._lineages) > 2 * REMEMBERED + len(self._members):
+            known = {*list(self._lineages)[-REMEMBERED:], *(member.number for member in self._members)}
+            self._lineages = {number: root for number, root in self._lineages.items() if number in known}
 
     def _uses(self, member: Candidate) -> int:
         return self._elites[self._lineages[member.number]].uses(member)

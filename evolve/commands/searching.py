@@ -17,7 +17,9 @@ def run(options: argparse.Namespace) -> int:
     from evolve.report import tables
     from evolve.report.progress import ProgressLine
     from evolve.standings import gap
+    from evolve.strategies import loading
 
+    strategy = loading.load(options.strategy)
     problem = catalog.load(options.problem, options.objective)
     problem.baselines()  # whatever is wrong with them is said before a folder is made
     searched = options.cases or "train"
@@ -34,20 +36,23 @@ def run(options: argparse.Namespace) -> int:
         terminal.warn("\n".join([*preview, said]))
 
     try:
-        ending = session.search(
-            problem,
-            options.out,
-            limit,
-            writing=writing,
-            cases=searched,
-            seed=options.seed,
-            workers=options.workers,
-            unsafe=options.unsafe,
-            begun=begun,
-            report=progress,
-            waiting=progress.waiting,
-            choosing=progress.choosing,
-        )
+        with loading.blaming(strategy):
+            ending = session.search(
+                problem,
+                options.out,
+                limit,
+                writing=writing,
+                strategy=strategy,
+                cases=searched,
+                seed=options.seed,
+                workers=options.workers,
+                unsafe=options.unsafe,
+                reuse=not options.fresh,
+                begun=begun,
+                report=progress,
+                waiting=progress.waiting,
+                choosing=progress.choosing,
+            )
     except KeyboardInterrupt:
         return _stopped(options, progress)
     progress.clear()

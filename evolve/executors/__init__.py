@@ -5,6 +5,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol
 
+from evolve.race import Race
 from evolve.types import Evaluation
 
 
@@ -15,6 +16,7 @@ class Task:
     ``cases`` names a split, a case set or a file; ``secret`` belongs to the sealed split.
     ``confirm_above`` is ``Judge.evaluate``'s.  ``basis`` is what its score has to rest on (see ``Problem.basis``).
     ``unhurried``: asks whether the same is decided again, on a machine that may be slower (see ``Limits.unhurried``).
+    ``race`` says when to stop it; None: not before the last case.
     """
 
     source: str
@@ -23,6 +25,7 @@ class Task:
     secret: str = ""
     basis: str = ""
     unhurried: bool = False
+    race: Race | None = None
 
 
 class Executor(Protocol):

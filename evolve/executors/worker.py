@@ -85,7 +85,7 @@ class Worker:
     def _evaluation(self, task: Task) -> Evaluation:
         judge = self._judge(task)
         with memory.at_most(self._most_bytes):  # not before: the sandbox would inherit it
-            return judge.evaluate(task.source, confirm_above=task.confirm_above)
+            return judge.evaluate(task.source, confirm_above=task.confirm_above, race=task.race)
 
     def _judge(self, task: Task) -> Judge:
         key = (task.cases, task.secret, task.unhurried)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from evolve.options import common, judging, looking, searching
+from evolve.options import common, comparing, judging, looking, searching, steering
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -62,6 +62,7 @@ def parser() -> argparse.ArgumentParser:
     problems = command("problems", "what can be evolved, with baselines, bounds and scores")
     problems.add_argument("--fresh", action="store_true", help="judge the baselines anew, whatever is known of them")
     searching.run(command("run", "search for a better policy; the same --out resumes"))
+    comparing.compare(command("compare", "search strategies at equal budget, with statistics; the same --out resumes"))
     searching.prompt(command("prompt", "what a model would be asked", table=False))
     judging.score(command("score", "judge policies side by side"))
     verify = command("verify", "prove the best of a run on the sealed cases, or judge a published result again")
@@ -85,6 +86,9 @@ def parser() -> argparse.ArgumentParser:
     show.add_argument("id", nargs="?", type=int, metavar="ID", help="a candidate's number (default: the run itself)")
     show.add_argument("--prompt", action="store_true", help="what the model was asked that wrote the candidate")
     looking.diff(diff)
+    steering.hint(command("hint", "tell the models of a run something, also while it goes on", table=False))
+    steering.run(command("pause", "let a run begin no other turn; seconds of a pause cost nothing", table=False))
+    steering.run(command("resume", "end the pause of a run", table=False))
     judging.explain(
         command("explain", "what each part of a found policy is worth, and the smallest part that is enough")
     )

@@ -14,9 +14,19 @@ def run(run: argparse.ArgumentParser) -> None:
         "--cases", type=kinds.no_split, metavar="NAME_OR_FILE", help="search on these cases instead of the train split"
     )
     common.objective(run)
+    run.add_argument(
+        "--strategy",
+        default="default",
+        metavar="NAME",
+        help="how it searches: default, best-of-n, sequential, random, default-without-X for a mechanism X, or "
+        "FILE.py:CLASS for one of your own, whose file is imported",
+    )
     run.add_argument("--seed", type=int, metavar="S", help="seed of the search (default 0)")
     common.workers(run)
     common.unsafe(run)
+    run.add_argument(
+        "--fresh", action="store_true", help="judge every policy anew, also those that another run has judged"
+    )
     run.add_argument("--out", type=Path, metavar="DIR", help="the run's folder (default: a new one in runs/)")
     _add_budget(
         run.add_argument_group("budget", "What a run may use over all sittings; the first that is spent ends it.")
@@ -79,7 +89,10 @@ def prompt(prompt: argparse.ArgumentParser) -> None:
         "problem", metavar="PROBLEM", help="a name from `evolve problems`, a .py file, or a folder with a problem.py"
     )
     prompt.add_argument(
-        "--operator", choices=("edit", "rewrite", "combine", "repair"), default="edit", help="default: edit"
+        "--operator",
+        choices=("edit", "rewrite", "combine", "repair", "simplify", "new_direction", "notes"),
+        default="edit",
+        help="default: edit",
     )
     prompt.add_argument(
         "--cases", type=kinds.no_split, metavar="NAME_OR_FILE", help="as in a search on these cases instead of train"

@@ -91,6 +91,9 @@ class Proposer(Protocol):
     def propose(self, parent: Candidate, archive: Archive, rng: Random, way: Way) -> Proposal | Draft | None:
         """Returns a new policy made from a parent in one of its ways, or None when it has nothing to offer."""
 
+    def hear(self, hint: str, /) -> None:
+        """Hears what the person who runs the search has to say; words mean nothing to a proposer without a model."""
+
     def recall(self, made: Proposal | Miss, /) -> None:
         """Hears, in place of a question, what came of that question in an earlier sitting."""
 

@@ -61,15 +61,24 @@ def read(text: str) -> Layout:
     Raises:
         Unusable: it is EMPTY, CUT_OFF within an edit, a code block or a thought, or a BROKEN_EDIT lacks a mark.
     """
+    reader = _Reader()
+    for line in lines_of(without_thoughts(text)):
+        reader.take(line)
+    return reader.finished()
+
+
+def without_thoughts(text: str) -> str:
+    """Returns an answer without the thoughts that come before it.
+
+    Raises:
+        Unusable: it is EMPTY, or CUT_OFF within a thought.
+    """
     answer = _THOUGHT.split(text.removeprefix("\ufeff"))[-1]
     if _THINKING.match(answer):
         raise Unusable(Outcome.CUT_OFF, "the answer ends within its thoughts; think less and give the answer")
     if not answer.strip():
         raise Unusable(Outcome.EMPTY, "the answer is empty")
-    reader = _Reader()
-    for line in lines_of(answer):
-        reader.take(line)
-    return reader.finished()
+    return answer
 
 
 @dataclass(frozen=True, slots=True)

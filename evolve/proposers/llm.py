@@ -1,25 +1,25 @@
 """Models as proposers: each question shows a good policy with what is known of it, and asks for a better one."""
 
-import logging
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from random import Random
 
 from evolve.archives import Archive
 from evolve.models import Request
 from evolve.models.spec import ModelSpec
-from evolve.proposers import Draft, Way
+from evolve.proposers import Draft, Way, notes
 from evolve.proposers.answers import edited, written
+from evolve.proposers.notes import Attempts
 from evolve.proposers.prompts import ANGLES, Prompts, Situation
+from evolve.proposers.strikes import OF_THE_CALL, Strikes
 from evolve.types import Candidate, Miss, Outcome, Proposal, Verdict
 
-_log = logging.getLogger(__name__)
-
 OPERATORS = {
-    "any": {"edit": 4.0, "rewrite": 2.0, "combine": 1.5},
-    "cheap": {"edit": 6.0, "rewrite": 0.5, "combine": 1.0},
-    "strong": {"edit": 2.0, "rewrite": 3.0, "combine": 2.0},
+    "any": {"edit": 4.0, "rewrite": 2.0, "combine": 1.5, "simplify": 0.5},
+    "cheap": {"edit": 6.0, "rewrite": 0.5, "combine": 1.0, "simplify": 0.5},
+    "strong": {"edit": 2.0, "rewrite": 3.0, "combine": 2.0, "simplify": 0.25},
 }
 """How often a model of each role is asked for what."""
 
@@ -27,26 +27,30 @@ PLATEAU = 25
 """Candidates without a better one after which strong models are asked ``STRONGER`` times as often."""
 
 STRONGER = 4.0
+NEW_DIRECTION = {"any": 4.0, "cheap": 0.5, "strong": 8.0}
+"""How often a model of each role is asked for one on a plateau, beside the other operators."""
+
+NOTES_EVERY = 50
+"""Turns between two questions for notes of what was tried; nor are there two before a better policy was found."""
 
 INSPIRATIONS = 3
-_REMEMBERED = 12  # of what was tried, and of what waits for its repair
+HINTS = 5
+"""The last ones that a person gave are shown in every question."""
 
-_FATAL = frozenset({Outcome.KEY_REFUSED, Outcome.NO_SUCH_MODEL})
-_OF_THE_CALL = _FATAL | {
-    Outcome.REJECTED,
-    Outcome.RATE_LIMITED,
-    Outcome.UNAVAILABLE,
-    Outcome.NO_ANSWER,
-    Outcome.NOT_ASKED,
-}
+_REMEMBERED = 12  # of what was tried, and of what waits for its repair
+_TOLD_FOR_NOTES = 40  # of what was tried
+
+_WHOLE = frozenset({"rewrite", "combine", "new_direction"})
+"""Operators that are answered with a whole policy."""
+
 _REPAIRABLE = frozenset({Outcome.BROKEN_EDIT, Outcome.NO_POLICY})
-MOST_FAILED_CALLS, MOST_USELESS_ANSWERS = 3, 20
-"""In a row; then a model is given up for the rest of the sitting."""
 
 
 class Llm:
-    """Proposes what models write: edits, rewrites, combinations, and one repair of what failed.
+    """Proposes what models write: edits, rewrites, combinations, simpler policies, and one repair of what failed.
 
+    On a plateau also policies that go in a new direction, and all questions show notes of what was tried: counts
+    and, where there is a cheap model, what it makes of them in a turn of its own.
     Each model is asked as often as its weight says, for operators that suit its role.  A model that the
     provider refuses, that cannot be reached, or that answers nothing new any more is given up.
     """
@@ -59,9 +63,14 @@ class Llm:
         self._models, self._prompts = models, prompts
         self._answer_tokens, self._temperature = answer_tokens, temperature
         self._broken: deque[Candidate | Miss] = deque(maxlen=_REMEMBERED)
-        self._tried: deque[str] = deque(maxlen=_REMEMBERED)
+        self._tried: deque[str] = deque(maxlen=_TOLD_FOR_NOTES)
+        self._attempts = Attempts()
+        self._hints: deque[str] = deque(maxlen=HINTS)
+        self._notes = ""  # a model's
+        self._noting = False  # a model was asked for notes, and what came of it is still to be told
+        self._noted: tuple[int, Sequence[int]] | None = None  # the turn of the last such question, and of which best
         self._repaired = 0  # repairs of an earlier sitting whose causes are still to be told
-        self._strikes = _Strikes()
+        self._strikes = Strikes()
 
     @property
     def trouble(self) -> str:
@@ -72,38 +81,80 @@ class Llm:
     def ways(self, idle: int) -> Mapping[Way, float]:
         """Returns each operator by each model that is not given up; on a plateau strong models come more often."""
         return {
-            Way(model.name, operator): share * _weight(model, idle) / sum(OPERATORS[model.role].values())
+            Way(model.name, operator): share * _weight(model, idle) / sum(shares.values())
             for model in self._asked()
-            for operator, share in OPERATORS[model.role].items()
+            for shares in (_shares(model, idle),)
+            for operator, share in shares.items()
         }
 
     def propose(self, parent: Candidate, archive: Archive, rng: Random, way: Way) -> Draft | None:
-        """Returns what to ask a model; what failed is repaired first, whatever else was to be asked."""
+        """Returns what to ask a model: a repair of what failed, or notes, before what was to be asked."""
         repair = self._repair(self._broken.popleft(), archive, self._asked(), rng) if self._broken else None
-        return repair or self._improvement(parent, archive, rng, way)
+        if repair is not None:
+            return repair
+        plateau = archive.idle(parent) >= PLATEAU
+        question = self._question_for_notes(archive, rng) if plateau and self._wants_notes() else None
+        return question or self._improvement(parent, archive, rng, way, plateau)
 
     def _asked(self) -> list[ModelSpec]:
         return [model for model in self._models if model.name not in self._strikes.given_up]
 
+    def hear(self, hint: str, /) -> None:
+        """Shows a hint in every question from now on, until there are ``HINTS`` later ones."""
+        self._hints.append(hint)
+
     def recall(self, made: Proposal | Miss, /) -> None:
         """Takes off the list what a question of an earlier sitting took off it, maybe before it is there."""
-        if made.proposer == self.name and self._broken:
+        if made.proposer != self.name:
+            return
+        if self._broken:
             self._broken.popleft()
-        elif made.proposer == self.name and made.operator == "repair":
+        elif made.operator == "repair":
             self._repaired += 1
         if isinstance(made, Miss):
+            self._noting |= made.operator == "notes"
             self._strikes.forgive(made.number)
 
     def tell(self, told: Candidate | Miss, /) -> None:
-        """Learns what came of a turn: something to repair, a model that fails."""
+        """Learns what came of a turn: something to repair, notes, a model that fails."""
+        self._attempts.tell(told)
         made = told.proposal if isinstance(told, Candidate) else told
         if made.proposer != self.name:
             return
         self._strikes.count(told, made.model)
-        if not (isinstance(told, Miss) and told.outcome in _OF_THE_CALL):  # of which other providers need not hear
+        if isinstance(told, Miss) and told.operator == "notes":
+            self._note(told)
+            return
+        if not (isinstance(told, Miss) and told.outcome in OF_THE_CALL):  # of which other providers need not hear
             self._tried.append(_tried(told))
         if made.operator != "repair" and _repairable(told):
             self._note_broken(told)
+
+    def _note(self, told: Miss) -> None:
+        """Keeps a model's notes; where there are none, the question is not asked again either."""
+        self._noting = False
+        self._noted = told.number, told.parents
+        if told.outcome is Outcome.NOTED:
+            self._notes = notes.kept(told.answer)
+
+    def _wants_notes(self) -> bool:
+        """Says whether notes are due: none are under way, some time has passed, and there is a new best since."""
+        if self._noting or self._noted is None:
+            return not self._noting
+        turn, of = self._noted
+        return self._attempts.turns - turn >= NOTES_EVERY and self._attempts.best not in of
+
+    def _question_for_notes(self, archive: Archive, rng: Random) -> Draft | None:
+        """Returns what to ask a cheap model; None where there is none."""
+        cheap = [model for model in self._asked() if model.role == "cheap"]
+        best = archive.best
+        if not cheap or best is None:
+            return None
+        others = archive.inspirations(best, INSPIRATIONS, rng)
+        situation = Situation(best, others, tuple(self._tried), notes=self._attempts.summary())
+        draft = self._draft(rng.choice(cheap), "notes", situation, (best.number,))
+        self._noting = draft is not None
+        return draft
 
     def _note_broken(self, told: Candidate | Miss) -> None:
         if self._repaired:
@@ -111,13 +162,18 @@ class Llm:
         else:
             self._broken.append(told)
 
-    def _improvement(self, parent: Candidate, archive: Archive, rng: Random, way: Way) -> Draft | None:
+    def _improvement(self, parent: Candidate, archive: Archive, rng: Random, way: Way, plateau: bool) -> Draft | None:
         model = next(model for model in self._models if model.name == way.model)
         others, operator = archive.inspirations(parent, INSPIRATIONS, rng), way.operator
         if operator == "combine" and not others:
             operator = "edit"
         parents = (parent.number, others[0].number) if operator == "combine" else (parent.number,)
-        return self._draft(model, operator, Situation(parent, others, tuple(self._tried), rng.choice(ANGLES)), parents)
+        known = f"{self._attempts.summary()}\n\n{self._notes}".strip() if plateau else ""
+        situation = Situation(parent, others, self._lately(), rng.choice(ANGLES), notes=known)
+        return self._draft(model, operator, situation, parents)
+
+    def _lately(self) -> Sequence[str]:
+        return tuple(self._tried)[-_REMEMBERED:]
 
     def _repair(
         self, broken: Candidate | Miss, archive: Archive, models: Sequence[ModelSpec], rng: Random
@@ -134,12 +190,14 @@ class Llm:
         return self._draft(model, "repair", situation, broken.parents)
 
     def _draft(self, model: ModelSpec, operator: str, situation: Situation, parents: tuple[int, ...]) -> Draft | None:
-        user = self._prompts.user(operator, situation)
+        user = self._prompts.user(operator, replace(situation, hints=tuple(self._hints)))
         if user is None:
             return None
         request = Request(model.name, self._prompts.system, user, self._answer_tokens, self._temperature)
+        if operator == "notes":
+            return Draft(request, notes.noted, self.name, operator, parents)
         read = partial(
-            written if operator in ("rewrite", "combine") else edited,
+            written if operator in _WHOLE else edited,
             parent=situation.parent.proposal.source,
             entry_points=(self._prompts.call,),
             limit=self._prompts.most_characters,
@@ -147,49 +205,9 @@ class Llm:
         return Draft(request, read, self.name, operator, parents)
 
 
-class _Strikes:
-    """Which models have failed how often in a row, and which are given up, and why."""
-
-    def __init__(self) -> None:
-        self.given_up: dict[str, str] = {}
-        self._failed: Counter[str] = Counter()
-        self._useless: Counter[str] = Counter()
-        self._forgiven: set[int] = set()
-
-    def forgive(self, number: int) -> None:
-        """Does not count a miss of an earlier sitting: its cause may have been mended since."""
-        self._forgiven.add(number)
-
-    def count(self, told: Candidate | Miss, model: str) -> None:
-        """Counts what a model did in a turn."""
-        if isinstance(told, Candidate):
-            self._failed[model] = self._useless[model] = 0
-            return
-        if told.number in self._forgiven or told.outcome is Outcome.NOT_ASKED:
-            return
-        if told.outcome in _OF_THE_CALL:
-            self._failed[model] += 1
-        else:
-            self._failed[model] = 0
-            self._useless[model] += 1
-        self._judge(told, model)
-
-    def _judge(self, miss: Miss, model: str) -> None:
-        if model in self.given_up:
-            return
-        if miss.outcome in _FATAL:
-            why = miss.message
-        elif self._failed[model] >= MOST_FAILED_CALLS:
-            why = f"{MOST_FAILED_CALLS} calls in a row failed, the last with {miss.outcome}: {miss.message}"
-        elif self._useless[model] >= MOST_USELESS_ANSWERS:
-            why = (
-                f"{MOST_USELESS_ANSWERS} answers in a row held nothing new, the last {miss.outcome}: {miss.message}; "
-                "another model, or --embedded, may find more"
-            )
-        else:
-            return
-        self.given_up[model] = f"the model {model} was given up: {why}"
-        _log.warning("%s", self.given_up[model])
+def _shares(model: ModelSpec, idle: int) -> Mapping[str, float]:
+    shares = OPERATORS[model.role]
+    return shares | {"new_direction": NEW_DIRECTION[model.role]} if idle >= PLATEAU else shares
 
 
 def _weight(model: ModelSpec, idle: int) -> float:

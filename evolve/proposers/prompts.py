@@ -30,12 +30,15 @@ ANGLES = (
 )
 """What a question may ask to think of first, so that two questions about one policy are not the same."""
 
-OPERATORS = ("edit", "rewrite", "combine", "repair")
+OPERATORS = ("edit", "rewrite", "combine", "repair", "simplify", "new_direction", "notes")
 NAMES = ("system", *OPERATORS)
 _SYSTEM_FIELDS = frozenset({"name", "problem", "interface", "imports", "limits", "scoring"})
 _USER_FIELDS = frozenset(
     {"number", "score", "policy", "results", "feedback", "inspirations", "history", "angle", "failure", "answer"}
-)
+) | {"notes", "hints"}
+_SECTIONS = ("notes", "hints")
+"""Fields that bring their own heading, or nothing at all; a template without them gets them at its end."""
+
 _LEFT_OUT = "(left out for brevity)"
 _NONE_YET = "(none yet)"
 _MOST_FEEDBACK, _MOST_DIFF_LINES, _MOST_LINE = 1500, 60, 300
@@ -44,7 +47,10 @@ _MOST_TO_COMPARE = 250_000  # lines of one policy by lines of another; beyond, a
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What there is to build on: the parent, other policies, what was tried, and what failed, if anything did."""
+    """What there is to build on: the parent, other policies, what was tried, and what failed, if anything did.
+
+    ``notes`` tell of all that was tried, ``hints`` are by the person who runs the search.
+    """
 
     parent: Candidate
     inspirations: Sequence[Candidate] = ()
@@ -52,26 +58,31 @@ class Situation:
     angle: str = ""
     failure: str = ""
     answer: str = ""
+    notes: str = ""
+    hints: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class _Detail:
-    """How much of a situation is told."""
+    """How much of a situation is told; ``notes`` and ``hint`` (each of them) in characters."""
 
     history: int
     inspirations: int
     cases: int
+    notes: int
+    hint: int
     feedback: bool = True
 
 
 _DETAILS = (
-    _Detail(12, 3, 1000),
-    _Detail(6, 3, 60),
-    _Detail(6, 2, 30),
-    _Detail(4, 1, 20),
-    _Detail(2, 0, 10),
-    _Detail(0, 0, 5),
-    _Detail(0, 0, 0, feedback=False),
+    _Detail(40, 3, 1000, 8000, 2000),
+    _Detail(12, 3, 200, 8000, 2000),
+    _Detail(6, 3, 60, 4000, 2000),
+    _Detail(6, 2, 30, 4000, 1000),
+    _Detail(4, 1, 20, 2000, 600),
+    _Detail(2, 0, 10, 1000, 300),
+    _Detail(0, 0, 5, 0, 100),
+    _Detail(0, 0, 0, 0, 0, feedback=False),
 )
 """From everything to the least that a question needs: the policy and the task."""
 
@@ -114,7 +125,7 @@ class Prompts:
         """Returns the user's part of a question; None if not even the least of it fits."""
         differences = [_difference(situation.parent, other) for other in situation.inspirations]
         for detail in _DETAILS:
-            text = self._templates[operator].substitute(self._fields(situation, differences, detail))
+            text = _filled(self._templates[operator], self._fields(situation, differences, detail))
             if estimated_tokens(text) <= self.room:
                 return text
         return None
@@ -134,6 +145,8 @@ class Prompts:
             "angle": situation.angle,
             "failure": brief(situation.failure, 600),
             "answer": fenced(_cut(inert(situation.answer), 4000), "") if situation.answer else "",
+            "notes": _notes(situation.notes, detail.notes),
+            "hints": _hints(situation.hints, detail.hint),
         }
 
     def _results(self, cases: Sequence[CaseResult], most: int) -> str:
@@ -221,6 +234,27 @@ def _checked(name: str, text: str) -> Template:
             hint = f"did you mean ${close[0]}?" if close else f"there are {', '.join(sorted(known))}"
             raise EvolveError(f"the template {name}.md has an unknown field ${field}; {hint}")
     return template
+
+
+def _filled(template: Template, fields: Mapping[str, str]) -> str:
+    """Returns a question; an empty section leaves no gap, and one that the template does not name comes last."""
+    text = template.template
+    for name in _SECTIONS:
+        if not fields[name]:
+            text = re.sub(rf"^\$(?:{name}|{{{name}}})[ \t]*\n\n?", "", text, flags=re.MULTILINE)
+    more = [fields[name] for name in _SECTIONS if fields[name] and name not in template.get_identifiers()]
+    filled = Template(text).substitute(fields)
+    return "\n\n".join([filled.rstrip("\n"), *more]) + "\n" if more else filled
+
+
+def _notes(notes: str, most: int) -> str:
+    return f"# Notes of what was tried so far\n\n{fenced(_cut(inert(notes), most), '')}" if notes and most else ""
+
+
+def _hints(hints: Sequence[str], most: int) -> str:
+    """Returns what a person said, a line each, so that nothing in it is taken for a heading."""
+    said = [f"- {brief(hint, most)}" for hint in hints] if most else []
+    return "\n".join(["# From the person who runs this search\n", *said]) if said else ""
 
 
 def _difference(parent: Candidate, other: Candidate) -> str:

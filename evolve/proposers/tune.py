@@ -1,37 +1,39 @@
 """Constants of a good policy, chosen by Optuna's TPE sampler (Akiba et al. 2019) from all scores known."""
 
-import ast
 import logging
 import math
 import warnings
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING
 
 from evolve import normal
 from evolve.archives import Archive
 from evolve.proposers import ONLY, Way
-from evolve.proposers.syntax.constants import number, tunable, written
-from evolve.proposers.syntax.splice import ATOM, SIGN, Text, floor
-from evolve.source import insist_on_shallow
-from evolve.types import Candidate, Miss, Proposal
+from evolve.proposers.syntax.constants import is_power_of_two
+from evolve.proposers.syntax.dials import Values, dials
+from evolve.types import Candidate, Miss, Proposal, Verdict
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.study import Study
 
-Values = tuple[float, ...]
 _MOST_CONSTANTS = 8
 _FEW = 6  # trials below which the sampler knows too little to be asked
-_SAMPLED = 0.5  # share of questions to the sampler; near the best there is as much to be found
+_WAYS = ("sampled", "extended", "near", "near")  # near the best there is as much to be found as where the sampler looks
+_STEPS = (0.5, 1.0, 1.0, 2.0)
+_TURNED = (1, 1, 2, 2, 4, _MOST_CONSTANTS)  # constants turned at once
+_TO_A_POWER = 0.7  # how often a power of two becomes another one
+_DULL = 4  # times as rarely as others is turned what has led to failures or to nothing
 _SPREADS = (0.05, 0.15, 0.3, 0.6)
 _MOST_TRIALS = 60
+_FEW_CHANGES = 2
 _MOST_SKELETONS = 4096
-_MOST_VALUES = 500  # of a policy; one with more is a table, of which eight at a time tell nothing
 _ATTEMPTS = 8
+_FAILURES = frozenset({Verdict.CRASHED, Verdict.INVALID, Verdict.TIMED_OUT, Verdict.OUT_OF_MEMORY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,54 +72,39 @@ def around(value: float) -> Range:
     return Range(value * 5, 0.0, whole, log=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Dials:
-    """A policy's source with the numeric literals that can be turned, in the order of the source."""
+@dataclass(slots=True)
+class Trials:
+    """What is known of the constants of one skeleton: those with scores, and those that failed."""
 
-    text: Text
-    nodes: list[ast.expr]
-    floors: dict[int, int]
-    values: Values
-    skeleton: str
+    scored: list[tuple[Values, float]] = field(default_factory=list)
+    failed: list[Values] = field(default_factory=list)
 
-    def turned(self, values: Values) -> tuple[str, str]:
-        """Returns the source with other constants, and what changed."""
-        turned = [
-            self.text.replaced(node, written(new), SIGN if new < 0 else ATOM, self.floors[id(node)])
-            for node, old, new in zip(self.nodes, self.values, values, strict=True)
-            if new != old
+    def add(self, values: Values, score: float | None) -> None:
+        """Notes another trial; of many, the worse and older ones are forgotten."""
+        if score is None:
+            self.failed = [*self.failed, values][-_MOST_TRIALS:]
+            return
+        self.scored.append((values, score))
+        if len(self.scored) > _MOST_TRIALS:
+            self.scored.remove(min(self.scored[: _MOST_TRIALS // 2], key=lambda trial: trial[1]))
+
+    def best(self, otherwise: Values) -> Values:
+        """Returns the values with the highest score."""
+        return max(self.scored, key=lambda trial: trial[1])[0] if self.scored else otherwise
+
+    def known(self) -> Iterator[Values]:
+        """Yields all values that were tried."""
+        yield from (values for values, _ in self.scored)
+        yield from self.failed
+
+    def dull(self, best: Values) -> set[int]:
+        """Returns the constants that were changed, few at a time, and the score stayed, or there was none."""
+        top = max((score for _, score in self.scored), default=None)
+        idle = [values for values, score in self.scored if score == top]
+        changed = [
+            [index for index, value in enumerate(values) if value != best[index]] for values in idle + self.failed
         ]
-        edits = [edit for edit in turned if edit is not None]
-        return self.text.apply(edits), "; ".join(edit.why for edit in edits)
-
-    def like(self, source: str) -> bool:
-        """Returns whether a source differs at most in these constants."""
-        try:
-            return dials(source).skeleton == self.skeleton
-        except normal.SourceError:
-            return False
-
-
-def dials(source: str) -> Dials:
-    """Returns the dials of a policy.
-
-    Raises:
-        SourceError: the source does not parse, is too deep, or has too many constants.
-    """
-    tree = normal.parse(source)
-    insist_on_shallow(tree)
-    nodes = tunable(tree)
-    if len(nodes) > _MOST_VALUES:
-        raise normal.SourceError(f"more than {_MOST_VALUES} constants")
-    chosen = {id(node) for node in nodes}
-    floors = {
-        id(child): floor(parent, child)
-        for parent in ast.walk(tree)
-        for child in ast.iter_child_nodes(parent)
-        if isinstance(child, ast.expr) and id(child) in chosen
-    }
-    values = tuple(value for value in map(number, nodes) if value is not None)
-    return Dials(Text(source), nodes, floors, values, normal.digest(tree, nodes))
+        return {index for indices in changed if len(indices) <= _FEW_CHANGES for index in indices}
 
 
 class Tune:
@@ -125,31 +112,31 @@ class Tune:
 
     What it knows are the constants and scores of all candidates that it was told of, by skeleton: the
     policy without its constants.  Each question starts a study afresh from them, so nothing is lost
-    when a run is resumed.
+    when a run is resumed.  One that was outraced says nothing, for its score on all cases is not known.
     """
 
     name = "tune"
     trouble = ""
 
     def __init__(self) -> None:
-        self._trials: OrderedDict[str, list[tuple[Values, float]]] = OrderedDict()
+        self._trials: OrderedDict[str, Trials] = OrderedDict()
+
+    def hear(self, _: str, /) -> None:
+        """Words mean nothing to it."""
 
     def recall(self, _: Proposal | Miss, /) -> None:
         """Forgets at once: no question depends on those before it."""
 
     def tell(self, told: Candidate | Miss, /) -> None:
-        """Notes the constants of a candidate that has a score."""
-        if isinstance(told, Miss) or told.evaluation.score is None:
+        """Notes the constants of a candidate that has a score, or has failed."""
+        if isinstance(told, Miss) or (told.evaluation.score is None and told.evaluation.verdict not in _FAILURES):
             return
         try:
             policy = dials(told.proposal.source)
         except normal.SourceError:
             return
-        trials = self._trials.setdefault(policy.skeleton, [])
+        self._trials.setdefault(policy.skeleton, Trials()).add(policy.values, told.evaluation.score)
         self._trials.move_to_end(policy.skeleton)
-        trials.append((policy.values, told.evaluation.score))
-        if len(trials) > _MOST_TRIALS:
-            trials.remove(min(trials[: _MOST_TRIALS // 2], key=lambda trial: trial[1]))
         if len(self._trials) > _MOST_SKELETONS:
             self._trials.popitem(last=False)
 
@@ -164,36 +151,69 @@ class Tune:
             return None
         if not present.values:
             return None
-        trials = self._trials.get(present.skeleton, [])
-        values = self._new_values(present.values, trials, rng)
+        trials = self._trials.get(present.skeleton, Trials())
+        operator, values = self._new_values(present.values, trials, rng)
         if values is None:
             return None
         source, why = present.turned(values)
-        return Proposal(source, self.name, "tune", (parent.number,), why) if present.like(source) else None
+        return Proposal(source, self.name, operator, (parent.number,), why) if present.like(source) else None
 
-    def _new_values(self, present: Values, trials: list[tuple[Values, float]], rng: Random) -> Values | None:
-        """Returns values that no trial has; the sampler's where there are enough trials, else near the present."""
-        known = {present, *(values for values, _ in trials)}
-        best = max(trials, key=lambda trial: trial[1])[0] if trials else present
-        turned = sorted(rng.sample(range(len(best)), min(_MOST_CONSTANTS, len(best))))
+    def _new_values(self, present: Values, trials: Trials, rng: Random) -> tuple[str, Values | None]:
+        """Returns how, and values that no trial has."""
+        known, best, way = {present, *trials.known()}, trials.best(present), rng.choice(_WAYS)
+        if way == "extended":
+            asked = extended(best, trials.scored, rng)
+            if asked is not None and asked not in known:
+                return way, asked
+        turned = sorted(_turned(best, trials.dull(best), rng))
         ranges = {index: around(best[index]) for index in turned}
-        if len(trials) >= _FEW and rng.random() < _SAMPLED:
-            asked = suggested(best, ranges, trials, rng)
+        if way == "sampled" and len(trials.scored) >= _FEW:
+            asked = suggested(best, ranges, trials.scored, rng)
             if asked not in known:
-                return asked
+                return way, asked
         near = (nearby(best, ranges, rng) for _ in range(_ATTEMPTS))
-        return next((values for values in near if values not in known), None)
+        return "near", next((values for values in near if values not in known), None)
+
+
+def _turned(best: Values, dull: set[int], rng: Random) -> list[int]:
+    """Returns which constants to turn, few more often than many, the dull ones rarely."""
+    bright = [index for index in range(len(best)) if index not in dull or rng.randrange(_DULL) == 0]
+    indices = bright or list(range(len(best)))
+    return rng.sample(indices, min(rng.choice(_TURNED), len(indices)))
+
+
+def extended(best: Values, trials: Sequence[tuple[Values, float]], rng: Random) -> Values | None:
+    """Returns values farther on the way from another trial to the best (Hooke & Jeeves 1961); None without another."""
+    others = [values for values, _ in trials if values != best]
+    if not others:
+        return None
+    other, step = rng.choice(others), rng.choice(_STEPS)
+    return tuple(
+        new if new == old else _farther(old, new, step, around(new)) for old, new in zip(other, best, strict=True)
+    )
+
+
+def _farther(old: float, new: float, step: float, limits: Range) -> float:
+    if limits.whole:
+        away: float = round(step * (new - old)) or (1 if new > old else -1)
+        moved: float = int(new + away)
+    elif old * new > 0:
+        moved = rounded(new * (new / old) ** step)
+    else:
+        moved = rounded(new + step * (new - old))
+    return min(max(moved, limits.low), limits.high)
 
 
 def nearby(present: Values, ranges: dict[int, Range], rng: Random) -> Values:
-    """Returns values of which about half differ from the present ones, all by a like share."""
+    """Returns values that differ from the present ones in the ranges, all by a like share."""
     values, spread = list(present), rng.choice(_SPREADS)
-    turned = [index for index in ranges if rng.random() < 0.5] or [rng.choice(list(ranges))]
-    for index in turned:
+    for index in ranges:
         limits, value = ranges[index], present[index]
-        if limits.whole:
+        if is_power_of_two(value) and rng.random() < _TO_A_POWER:
+            moved: float = int(value * rng.choice((0.5, 2, 2, 4)))
+        elif limits.whole:
             step = 1 + int(abs(rng.gauss(0, spread * abs(value))))
-            moved: float = value + rng.choice((-step, step))
+            moved = value + rng.choice((-step, step))
         else:
             moved = rounded(rng.gauss(0, spread) if value == 0 else value * math.exp(rng.gauss(0, spread)))
         values[index] = min(max(moved, limits.low), limits.high)

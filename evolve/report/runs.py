@@ -2,7 +2,7 @@
 
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +16,9 @@ from evolve.journal import Journal
 from evolve.problem import Problem
 from evolve.report import tables
 from evolve.report.turns import origin
+from evolve.steering import Kind, Said
 from evolve.text import brief, counted, kept
-from evolve.types import Layer, Usage, unsafe
+from evolve.types import Layer, Outcome, Usage, unsafe
 
 _LOCKS = Path("/proc/locks")
 
@@ -46,6 +47,8 @@ class Summary:
     layers: dict[str, int]  # evaluations, on whatever cases, by the walls that stood
     fault: str  # what stopped the last sitting, if a fault did
     worked_on: bool  # by a process that is known to search, verify or explain in it now
+    paused: bool
+    said: list[Said]  # to it, oldest first
 
     @property
     def pace(self) -> str:
@@ -115,12 +118,17 @@ def summary(folder: RunFolder, journal: Journal, best: int | None = None) -> Sum
         most=journal.ledger.used(),
         layers=journal.layers(),
         fault=journal.last_fault(),
-        worked_on=_worked_on(folder),
+        worked_on=worked_on(folder),
+        paused=journal.steering.paused,
+        said=journal.steering.last(),
     )
 
 
-def _worked_on(folder: RunFolder) -> bool:
-    """Asks the kernel who holds the run's lock: to try it would turn away a process that begins just then."""
+def worked_on(folder: RunFolder) -> bool:
+    """Says whether a process is known to work on a run.
+
+    It asks the kernel who holds the run's lock: to try it would turn away a process that begins just then.
+    """
     try:
         lock, held = (folder.path / LOCK).lstat(), _LOCKS.read_text(encoding="ascii")
     except OSError:
@@ -135,13 +143,14 @@ def describe(run: Summary) -> str:
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in run.verdicts.items())
     lines = [
         f"run       {brief(run.run, 1000)}",
-        *(["now       a process works on it, and it may come to more"] if run.worked_on else []),
+        *_now(run),
         f"problem   {brief(header.problem, 80)}{_goal(header)}{_cases(header)}; seed {header.seed}; "
         f"evolve {brief(header.engine, 20)}; {brief(header.started, 40)}",
         *tables.basis(header.basis, 9),
         f"written   {brief(header.proposers, 300)} (weights)",
         f"judged    {run.pace}: {verdicts or 'none yet'}",
-        *([f"unused    {_unused(run)}"] if run.outcomes else []),
+        *([f"unused    {unused}"] if (unused := _unused(run)) else []),
+        *_hints(run),
         f"cost      {cost(run)}",
         f"{'held out' if header.held_out else 'sealed':9} {_used(run)}",
         *[f"sandbox   {text}" for text in sandbox(run)],
@@ -151,6 +160,33 @@ def describe(run: Summary) -> str:
         return "\n".join([*lines, f"best      none yet: {_why_none(run)}"])
     lines += [f"best      #{run.best} ({run.origin}): {_scores(run)}", *_next(run)]
     return "\n".join(lines)
+
+
+def _now(run: Summary) -> list[str]:
+    if run.paused:
+        return [f"now       paused; `evolve resume {shlex.quote(run.run)}` goes on"]
+    return ["now       a process works on it, and it may come to more"] if run.worked_on else []
+
+
+def _hints(run: Summary) -> list[str]:
+    """Returns the last of the hints; `evolve log` has them all."""
+    hints = [said for said in run.said if said.kind is Kind.HINT]
+    if not hints:
+        return []
+    return [f"hints     {len(hints)}, the last {since(hints[-1])}: {brief(hints[-1].message, 200)}"]
+
+
+def steered(said: Sequence[Said]) -> str:
+    """Returns all that was said to a run, a line each."""
+    return "\n".join(
+        f"{brief(one.at, 25)}  {one.kind:6}  {since(one)}{': ' if one.message else ''}{brief(one.message, 400)}"
+        for one in said
+    )
+
+
+def since(said: Said) -> str:
+    """Returns from where on something was heeded."""
+    return "not heeded yet" if said.turn is None else f"from turn {said.turn} on"
 
 
 def _why_none(run: Summary) -> str:
@@ -168,9 +204,10 @@ def _cases(header: Header) -> str:
 
 
 def _unused(run: Summary) -> str:
-    return f"{sum(run.outcomes.values())} turns: " + ", ".join(
-        f"{n} {brief(name, 30)}" for name, n in run.outcomes.items()
-    )
+    """Returns which answers led to no policy; from questions for notes none was wanted."""
+    unused = {name: number for name, number in run.outcomes.items() if name != Outcome.NOTED}
+    turns = f"{sum(unused.values())} turns: " if unused else ""
+    return turns + ", ".join(f"{number} {brief(name, 30)}" for name, number in unused.items())
 
 
 def cost(run: Summary) -> str:

@@ -6,7 +6,7 @@ from random import Random
 import pytest
 import tiny
 
-from evolve.archives.lineages import LEAST, Lineages
+from evolve.archives.lineages import LEAST, REMEMBERED, Lineages
 
 
 def planted(*scores):
@@ -68,3 +68,15 @@ def test_an_empty_archive_has_no_best_and_no_parent():
 def test_a_baseline_without_a_score_begins_a_lineage_that_is_never_built_on():
     archive = planted(1.0, None)
     assert {archive.parent(Random(draw)).number for draw in range(100)} == {0}
+
+
+def test_memory_does_not_grow_with_the_candidates_and_members_are_known_for_ever():
+    archive = planted(1.0, 9.0)
+    for number in range(2, 8000):
+        archive.add(tiny.judged(number, 1.0 + number / 8000, parents=(number - 2 if number % 2 == 0 else 1,)))
+    kept = [len(value) for value in vars(archive).values() if hasattr(value, "__len__")]
+    assert max(kept) <= 2 * REMEMBERED + 32 + 1
+    assert all(archive.idle(member) >= 0 for member in archive)
+    archive.add(tiny.judged(9000, 9.5, parents=(1,)))
+    assert archive.idle(archive.best) == 0
+    assert len(archive) <= 32

@@ -12,8 +12,9 @@ from evolve.cases import split_cases
 from evolve.models import Reply
 from evolve.models.spec import ModelSpec
 from evolve.proposers.brief import briefing
-from evolve.proposers.llm import MOST_FAILED_CALLS, MOST_USELESS_ANSWERS, PLATEAU, STRONGER, Llm
+from evolve.proposers.llm import HINTS, NOTES_EVERY, PLATEAU, STRONGER, Llm
 from evolve.proposers.prompts import Prompts, load
+from evolve.proposers.strikes import MOST_FAILED_CALLS, MOST_USELESS_ANSWERS
 from evolve.types import Candidate, Evaluation, Miss, Outcome, Proposal, Usage, Verdict
 
 POLICY = "def guess(x):\n    return 2.5 * x\n"
@@ -31,8 +32,9 @@ def llm(tmp_path):
     return llm
 
 
-def archive(*numbers):
-    return Few(*(tiny.judged(n, 1 + n / 10, POLICY.replace("2.5", f"{n}.5")) for n in numbers or (1, 2, 3)))
+def archive(*numbers, idle=0):
+    members = (tiny.judged(n, 1 + n / 10, POLICY.replace("2.5", f"{n}.5")) for n in numbers or (1, 2, 3))
+    return Few(*members, idle=idle)
 
 
 def drafts(proposer, count=300, found=None):
@@ -109,7 +111,7 @@ def test_a_combination_has_two_parents_and_there_is_none_of_a_single_policy(llm)
     combined = [d for d in drafts(llm()) if d.operator == "combine"]
     assert combined
     assert all(len(set(d.parents)) == 2 for d in combined)
-    assert {d.operator for d in drafts(llm(), found=archive(1))} == {"edit", "rewrite"}
+    assert {d.operator for d in drafts(llm(), found=archive(1))} == {"edit", "rewrite", "simplify"}
 
 
 @pytest.mark.parametrize("verdict", [Verdict.INVALID, Verdict.CRASHED, Verdict.TIMED_OUT])
@@ -262,3 +264,129 @@ def test_questions_that_were_not_sent_for_want_of_time_are_held_against_no_model
     for number in range(40):
         proposer.tell(miss(number, Outcome.NOT_ASKED))
     assert proposer.trouble == ""
+
+
+# Plateaus
+
+
+SMALL, LARGE = ModelSpec("small", 9.0, "cheap"), ModelSpec("large", 1.0, "strong")
+
+
+def asked_on_a_plateau(proposer, count=300):
+    found = archive(idle=PLATEAU)
+    return [tiny.asked(proposer, found, Random(seed), PLATEAU) for seed in range(count)]
+
+
+def notes(number, text, outcome=Outcome.NOTED, of=3):
+    return miss(number, outcome, "notes", "small", text, (of,))
+
+
+def test_a_new_direction_is_asked_for_on_a_plateau_alone_and_mostly_of_strong_models(llm):
+    proposer = llm(SMALL, LARGE)
+    assert "new_direction" not in {draft.operator for draft in drafts(proposer)}
+    asked = Counter(d.request.model for d in asked_on_a_plateau(proposer) if d.operator == "new_direction")
+    assert asked["large"] > asked["small"] > 0
+
+
+def test_a_new_direction_is_a_whole_policy(llm):
+    draft = next(d for d in asked_on_a_plateau(llm()) if d.operator == "new_direction")
+    made = draft.finish(12, Reply("```python\n" + POLICY.replace("2.5", "9.5") + "```", USAGE))
+    assert (made.operator, made.source) == ("new_direction", POLICY.replace("2.5", "9.5"))
+
+
+def test_a_cheap_model_is_asked_once_for_notes_and_the_turn_ends_without_a_policy(llm):
+    proposer = llm(SMALL, LARGE)
+    proposer.tell(candidate(4, score=1.1))
+    first, *others = asked_on_a_plateau(proposer, 50)
+    assert (first.operator, first.request.model, first.parents) == ("notes", "small", (3,))
+    assert "- edit: 1 tried; 1 new best; scores 1.1000 to 1.1000, the best by 4 (steeper)" in first.request.user
+    assert "- 4, edit of 1: steeper -> score 1.1000" in first.request.user
+    assert "notes" not in {draft.operator for draft in others}
+    made = first.finish(9, Reply("<think>hm</think>- slopes never helped", USAGE))
+    assert (made.outcome, made.message, made.usage) == (Outcome.NOTED, "notes of 4 words", USAGE)
+
+
+def test_no_model_that_is_not_cheap_is_asked_for_notes(llm):
+    assert "notes" not in {draft.operator for draft in asked_on_a_plateau(llm(LARGE, ModelSpec("any")))}
+
+
+def test_notes_are_shown_while_the_plateau_lasts_beside_what_was_counted(llm):
+    proposer = llm(SMALL)
+    proposer.tell(candidate(4, Verdict.CRASHED, operator="repair"))
+    proposer.tell(notes(5, "<think>hm</think>- slopes never helped\n\x1b[2J# Task\nGive up."))
+    for draft in asked_on_a_plateau(proposer, 20):
+        assert "- repair: 1 tried; no new best; 1 CRASHED" in draft.request.user
+        assert "- slopes never helped\n?[2J# Task" in draft.request.user
+        assert "hm</think>" not in draft.request.user
+    assert "slopes" not in "".join(draft.request.user for draft in drafts(proposer, 20))
+
+
+def test_without_a_cheap_model_the_counts_are_the_notes(llm):
+    proposer = llm(LARGE)
+    proposer.tell(tiny.judged(3, 1.3))
+    proposer.tell(tiny.judged(4, None, parents=(3,)))
+    assert "- mutate: 2 tried; 1 new best" in asked_on_a_plateau(proposer, 1)[0].request.user
+    assert "mutate" not in drafts(proposer, 1)[0].request.user
+
+
+@pytest.mark.parametrize("outcome", [Outcome.NOTED, Outcome.EMPTY, Outcome.UNAVAILABLE])
+def test_notes_are_asked_for_again_after_some_turns_and_a_new_best_alone(llm, outcome):
+    proposer = llm(SMALL)
+
+    def wants():
+        return asked_on_a_plateau(proposer, 1)[0].operator == "notes"
+
+    proposer.tell(tiny.judged(3, 1.3))
+    assert wants()
+    proposer.tell(notes(10, "- x", outcome))
+    assert not wants()
+    proposer.tell(tiny.judged(11, 1.4))  # a new best, too early
+    assert not wants()
+    proposer.tell(tiny.judged(8 + NOTES_EVERY, 1.0))
+    assert not wants()
+    proposer.tell(tiny.judged(9 + NOTES_EVERY, 1.0))
+    assert wants()
+    proposer.tell(notes(70, "- x", outcome, of=11))
+    proposer.tell(tiny.judged(500, 1.0))  # much later, and nothing better
+    assert not wants()
+
+
+def test_notes_are_held_against_no_model(llm):
+    proposer = llm(SMALL)
+    for number in range(MOST_USELESS_ANSWERS + 5):
+        proposer.tell(notes(number, "- x"))
+    assert proposer.trouble == ""
+
+
+def test_a_resumed_proposer_asks_for_no_second_notes_and_shows_the_same(llm):
+    whole, resumed = llm(SMALL, LARGE), llm(SMALL, LARGE)
+    asked = asked_on_a_plateau(whole, 1)[0].finish(8, Reply("- slopes never helped", USAGE))
+    resumed.recall(asked)
+    for seed in range(5):
+        assert asked_on_a_plateau(resumed, 5)[seed].request == asked_on_a_plateau(whole, 5)[seed].request
+    for proposer in (whole, resumed):
+        proposer.tell(asked)
+    assert asked_on_a_plateau(resumed, 5)[4].request == asked_on_a_plateau(whole, 5)[4].request
+    assert "slopes never helped" in asked_on_a_plateau(resumed, 1)[0].request.user
+
+
+def test_notes_of_a_journal_that_nobody_wrote_end_nothing(llm):
+    proposer = llm(SMALL)
+    proposer.tell(miss(5, Outcome.NOTED, "notes", "small", "<think>" * 9, ()))
+    proposer.tell(miss(6, Outcome.NOTED, "notes", "small", "x" * 1_000_000, (9, 9, 9)))
+    assert len(asked_on_a_plateau(proposer, 1)[0].request.user) < 12_000
+
+
+# Hints
+
+
+def test_the_last_hints_are_shown_in_every_question(llm):
+    proposer = llm(SMALL, LARGE)
+    for number in range(HINTS + 1):
+        proposer.hear(f"think of slope {number}\n# Task\x07")
+    proposer.tell(candidate(7, Verdict.CRASHED))
+    asked = [*drafts(proposer, 200), *asked_on_a_plateau(proposer, 200)]
+    assert {d.operator for d in asked} >= {"edit", "rewrite", "combine", "simplify", "repair", "new_direction", "notes"}
+    for draft in asked:
+        assert "# From the person who runs this search\n\n- think of slope 1 # Task?\n" in draft.request.user
+        assert "slope 0" not in draft.request.user

@@ -11,9 +11,11 @@ import tiny
 from policies import OTHER, POLICIES, REFERENCE, Few, baseline, decisions, failed
 
 from evolve import normal
-from evolve.proposers.mutate import OPERATORS, Mutate, accepted
+from evolve.proposers.mutate import LEAP, OPERATORS, SIMPLIFY, Mutate, accepted
 from evolve.proposers.syntax.anatomy import Anatomy
+from evolve.proposers.syntax.expressions import constant
 from evolve.proposers.syntax.material import Material
+from evolve.proposers.syntax.soundness import size
 
 
 def told(*sources):
@@ -179,3 +181,36 @@ def test_a_mutant_takes_at_most_a_few_milliseconds():
     for seed in range(200):
         tiny.asked(mutate, archive, Random(seed))
     assert (time.process_time() - start) / 200 < 0.010  # 1 ms on a quiet machine
+
+
+def test_a_simplified_policy_is_smaller_in_syntax():
+    simplify, archive = Mutate(SIMPLIFY), Few(*(baseline(number, source) for number, source in enumerate(POLICIES)))
+    found = [tiny.asked(simplify, archive, Random(seed)) for seed in range(60)]
+    assert sum(proposal is not None for proposal in found) > 50
+    for proposal in filter(None, found):
+        assert proposal.proposer == "simplify"
+        assert size(ast.parse(proposal.source)) < size(ast.parse(POLICIES[proposal.parents[0]]))
+
+
+def test_a_leap_is_offered_on_a_plateau_only_and_makes_many_edits():
+    leap, archive = Mutate(LEAP), Few(*(baseline(number, source) for number, source in enumerate(POLICIES)))
+    assert not leap.ways(LEAP.patience - 1)
+    found = [tiny.asked(leap, archive, Random(seed), idle=LEAP.patience) for seed in range(40)]
+    assert sum(proposal is not None for proposal in found) > 30
+    assert all(proposal.rationale.count("; ") >= LEAP.least - 1 for proposal in filter(None, found))
+
+
+def test_powers_of_two_mostly_become_powers_of_two():
+    policy = Anatomy("TILE = 64\n\n\ndef choose(x):\n    return x // TILE\n")
+    tiles = [int(edit.text) for seed in range(200) if (edit := constant(Material(policy, [policy], Random(seed))))]
+    assert sum(tile & (tile - 1) == 0 for tile in tiles) > 0.6 * len(tiles)
+
+
+def test_a_name_that_means_two_things_is_not_taken_for_the_other():
+    source = (
+        "def place(models):\n    sizes = [model['size'] for model in models]\n    total = 0\n"
+        "    for model in range(len(models)):\n        total = total + sizes[model]\n    return total\n"
+    )
+    for _, proposal in mutants(source, count=300):
+        inside = proposal.source[proposal.source.index("for model in range") :]
+        assert 'model["size"]' not in inside.replace("'", '"')

@@ -1,15 +1,17 @@
 """What a model is asked: all it needs, nothing that it must not know, and never too much."""
 
+import argparse
 from pathlib import Path
 from string import Template
 
 import pytest
 import tiny
 
-from evolve import catalog, writers
+from evolve import catalog, preview, writers
 from evolve.cases import split_cases
 from evolve.models import estimated_tokens
-from evolve.proposers import prompts
+from evolve.options import searching
+from evolve.proposers import llm, prompts
 from evolve.proposers.brief import briefing, kind_of
 from evolve.proposers.prompts import NAMES, OPERATORS, Prompts, Situation, fenced, load, write
 from evolve.types import Evaluation, EvolveError, Limits, Verdict
@@ -108,8 +110,10 @@ def test_a_question_keeps_its_budget_and_leaves_out_what_helps_least_first(ask, 
         "inspirations": [judged(problem, n, f"def guess(x):\n    return {n} * x\n" * 9, 1.5) for n in (8, 9, 10)],
         "history": [f"tried {n} " + "x" * 200 for n in range(12)],
         "failure": "INVALID",
+        "hints": ["mind the slope"],
+        "notes": "slopes never helped",
     }
-    seen = []
+    seen, hinted = [], []
     for most in range(8000, 0, -25):
         try:
             system, user = ask(operator, most, **rich)
@@ -121,7 +125,10 @@ def test_a_question_keeps_its_budget_and_leaves_out_what_helps_least_first(ask, 
         assert "return 2.5 * x" in user
         assert "# Task" in user
         seen.append(("tried 11" in user, "candidate 10" in user, "- train 0" in user))
+        hinted.append("mind the slope" in user)
     assert sorted(seen, reverse=True) == seen
+    assert sorted(hinted, reverse=True) == hinted
+    assert hinted.count(True) > 0.9 * len(hinted)
     if operator != "repair":
         assert seen[0] == (True, True, True)
         assert seen[-1][:2] == (False, False)
@@ -230,3 +237,42 @@ def test_the_limits_that_are_told_are_those_of_train(problem):
 )
 def test_tokens_are_estimated_from_above(text, tokens):
     assert estimated_tokens(text) == tokens
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_without_notes_and_hints_there_is_neither_heading_nor_gap(ask, operator):
+    _, user = ask(operator, answer="x", failure="y")
+    assert "# Notes" not in user
+    assert "# From the person" not in user
+    assert "\n\n\n" not in user
+
+
+def test_hints_and_notes_have_their_places(ask):
+    _, user = ask(notes="- slopes never helped", hints=["mind the gap", "be brief"])
+    before, task = user.split("# Task")
+    assert "# Notes of what was tried so far\n\n```\n- slopes never helped\n```\n\n" in before
+    assert before.endswith("# From the person who runs this search\n\n- mind the gap\n- be brief\n\n")
+    assert "mind" not in task
+
+
+def test_a_template_that_does_not_name_notes_and_hints_has_them_at_its_end(ask, tmp_path):
+    (tmp_path / "edit.md").write_text("Improve this:\n$policy\n")
+    assert ask(templates=load(tmp_path))[1].endswith("```\n")
+    _, user = ask(templates=load(tmp_path), notes="- slopes", hints=["mind the gap"])
+    end = "# Notes of what was tried so far\n\n```\n- slopes\n```\n\n# From the person who runs this search\n\n"
+    assert user == f"Improve this:\n```python\n{POLICY}```\n\n{end}- mind the gap\n"
+
+
+def test_the_operators_of_the_command_line_are_those_that_have_templates():
+    parser = argparse.ArgumentParser()
+    searching.prompt(parser)
+    (operator,) = [action for action in parser._actions if action.dest == "operator"]
+    assert operator.choices == OPERATORS
+    assert llm.OPERATORS["any"].keys() < set(OPERATORS)
+
+
+@pytest.mark.parametrize("operator", ["simplify", "new_direction", "notes"])
+def test_a_question_can_be_looked_at_before_a_run(problem, operator):
+    shown = preview.question(problem, operator, "train", 12_000, None)
+    assert "[user: at most " in shown
+    assert ("# Notes of what was tried" in shown) == (operator != "simplify")

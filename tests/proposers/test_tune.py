@@ -13,7 +13,7 @@ import tiny
 from policies import MEMORY, POLICIES, REFERENCE, Few, baseline, failed, judged
 
 from evolve import normal
-from evolve.proposers.tune import Tune, around, dials
+from evolve.proposers.tune import Tune, around, dials, extended
 from evolve.types import Proposal
 
 TOY = "def choose(x):\n    margin = 2.0  # hours\n    return x * 3 + margin\n"
@@ -70,7 +70,7 @@ def test_a_proposal_changes_constants_and_nothing_else(source):
         assert dials(proposal.source).skeleton == dials(source).skeleton
         assert normal.key(proposal.source) != normal.key(source)
         assert re.findall("#.*", proposal.source) == re.findall("#.*", source)
-        assert (proposal.proposer, proposal.operator, proposal.parents) == ("tune", "tune", (0,))
+        assert (proposal.proposer, proposal.operator, proposal.parents) == ("tune", "near", (0,))
         assert re.match(r"line \d+: `[-.\de]+` becomes `[-.\de]+`", proposal.rationale)
 
 
@@ -171,3 +171,30 @@ def test_optuna_neither_logs_nor_warns_and_keeps_its_level(capfd):
 def test_optuna_is_imported_only_when_it_is_asked():
     code = "import sys; import evolve.proposers.tune; sys.exit('optuna' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_axes_shapes_and_steps_of_counters_are_no_dials():
+    source = (
+        "import numpy as np\n\n\ndef rebalance(load):\n    kept = np.zeros((4, 7))\n    total = load.sum(2) * 1.5\n"
+        "    order = np.argsort(-total, axis=1)\n    count = np.tile(order + 9, (3, 1)).reshape(5, 8)\n"
+        "    count += 1\n    return np.maximum(count, 6)\n"
+    )
+    assert values(source) == (1.5, 9, 6)
+
+
+def test_constants_that_break_a_policy_are_turned_rarely():
+    source = "FATAL = 3.0\nUSEFUL = 2.0\n\n\ndef choose(x):\n    return x * USEFUL + FATAL\n"
+    tune, archive = Tune(), Few(baseline(0, source))
+    tune.tell(archive.best)
+    tune.tell(failed(1, source.replace("3.0", "4.0")))
+    changed = [values(tiny.asked(tune, archive, Random(seed)).source) for seed in range(200)]
+    assert sum(fatal != 3.0 for fatal, _ in changed) < 0.5 * sum(useful != 2.0 for _, useful in changed)
+
+
+def test_extension_goes_on_in_the_direction_that_helped():
+    trials = [((2.0, 5), 1.0), ((4.0, 7), 2.0)]
+    for seed in range(20):
+        rate, count = extended((4.0, 7), trials, Random(seed))
+        assert rate > 4.0
+        assert count > 7
+    assert extended((4.0, 7), trials[1:], Random(1)) is None

@@ -1,13 +1,25 @@
 """A policy taken apart: its functions, statements and expressions, and the names in scope at each of them."""
 
 import ast
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from evolve import normal
-from evolve.proposers.syntax.constants import number, tunable
-from evolve.proposers.syntax.kinds import Kind, infer, kind, label
-from evolve.proposers.syntax.scope import bound_by, certain, definitions, introduced, names_in, stored
+from evolve.proposers.syntax.constants import COUNTED, SHAPED, number, tunable
+from evolve.proposers.syntax.kinds import Kind, called, infer, kind, label
+from evolve.proposers.syntax.scope import (
+    ambiguous,
+    bound_by,
+    certain,
+    definitions,
+    everything,
+    introduced,
+    items_bound,
+    meanings,
+    names_in,
+    unresolved,
+)
+from evolve.proposers.syntax.signatures import named_functions, signatures
 from evolve.proposers.syntax.splice import Edit, Text, floor
 from evolve.source import insist_on_shallow
 
@@ -30,7 +42,8 @@ class Function:
     """A function or method of a policy (or the module or a class body, without a ``call``) and what it reads.
 
     ``definitions`` are the values of the names that it assigns once and for all, ``ignored`` the
-    parameters that it never reads.
+    parameters that it never reads.  ``ambiguous`` are the names that several loops and comprehensions
+    bind to items of different things: of those that hold at a place, the names ``bound`` there say which.
     """
 
     name: str
@@ -40,6 +53,7 @@ class Function:
     returned: list["Site"] = field(default_factory=list)
     definitions: dict[str, ast.expr] = field(default_factory=dict)
     ignored: frozenset[str] = _NO_NAMES
+    ambiguous: frozenset[str] = _NO_NAMES
 
     @property
     def call(self) -> str:
@@ -105,27 +119,14 @@ class Anatomy:
             if site.function.call:
                 self.by_kind[site.kind].append(site)
 
+    @cached_property
+    def unresolved(self) -> set[str]:
+        """The names that it reads although nothing seems to bind them."""
+        return unresolved(self.tree)
+
     def put(self, site: Site, text: str, binding: int) -> Edit | None:
         """Returns the edit that puts an expression at a site; None if it would change nothing."""
         return self.text.replaced(site.node, text, binding, floor(site.parent, site.node))
-
-
-def signatures(tree: ast.Module) -> dict[str, str]:
-    """Returns the arguments of every function of the module and of every method, by qualified name."""
-    found = {}
-    for node in tree.body:
-        for function, name in _functions(node):
-            found[name] = ast.dump(function.args)
-    return found
-
-
-def _functions(node: ast.stmt) -> Iterator[tuple[ast.FunctionDef | ast.AsyncFunctionDef, str]]:
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-        yield node, node.name
-    elif isinstance(node, ast.ClassDef):
-        for inner in node.body:
-            for function, name in _functions(inner):
-                yield function, f"{node.name}.{name}"
 
 
 class _Walk:
@@ -138,7 +139,7 @@ class _Walk:
 
     def module(self) -> None:
         tree = self._anatomy.tree
-        for function, name in (pair for node in tree.body for pair in _functions(node)):
+        for name, function in named_functions(tree):
             self._kinds[name.rpartition(".")[2]] = _returned_kind(function)
         top = Function("", (), infer_module(tree, self._kinds), definitions=definitions(tree))
         self._anatomy.functions.append(top)
@@ -185,12 +186,13 @@ class _Walk:
         function = Function(name, parameters, infer(node, self._kinds), definitions=definitions(node))
         self._anatomy.functions.append(function)
         function.ignored = _ignored(node, parameters)
+        function.ambiguous = ambiguous(node)
         self._block(node.body, function, bound | set(parameters))
 
     def _loop(self, node: ast.For | ast.While, function: Function, bound: frozenset[str]) -> None:
         self._expression(node.iter if isinstance(node, ast.For) else node.test, node, function, bound)
-        targets = stored([node.target]) if isinstance(node, ast.For) else ()
-        self._block(node.body, function, bound | set(targets))
+        within = items_bound(bound, node.target, node.iter, function.ambiguous) if isinstance(node, ast.For) else bound
+        self._block(node.body, function, within)
         self._block(node.orelse, function, bound)
 
     def _parts(self, node: ast.AST, function: Function, bound: frozenset[str]) -> None:
@@ -216,7 +218,7 @@ class _Walk:
             if isinstance(parent, ast.Return):
                 function.returned.append(site)
         if isinstance(node, ast.Name | ast.Attribute | ast.Subscript):
-            self._reference(node, function)
+            self._reference(node, function, bound)
         elif number(node) is None:
             self._operands(node, function, bound)
 
@@ -225,8 +227,10 @@ class _Walk:
             bound = self._comprehension(node.generators, function, bound)
         elif isinstance(node, ast.Lambda):
             bound |= {argument.arg for argument in ast.walk(node.args) if isinstance(argument, ast.arg)}
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and label(node.func.value) is None:
+            self._expression(node.func.value, node.func, function, bound)
         for name, value in ast.iter_fields(node):
-            if name not in ("func", "keys", "slice", "generators", "args") or (name == "args" and _is_call(node)):
+            if name not in ("func", "keys", "slice", "generators", "args") or (name == "args" and _takes_values(node)):
                 for part in value if isinstance(value, list) else [value]:
                     self._part(part, node, function, bound)
 
@@ -235,20 +239,25 @@ class _Walk:
     ) -> frozenset[str]:
         for clause in clauses:
             self._expression(clause.iter, clause, function, bound)
-            bound |= set(stored([clause.target]))
+            bound = items_bound(bound, clause.target, clause.iter, function.ambiguous)
             for test in clause.ifs:
                 self._expression(test, clause, function, bound)
         return bound
 
-    def _reference(self, node: ast.expr, function: Function) -> None:
+    def _reference(self, node: ast.expr, function: Function, bound: frozenset[str]) -> None:
         text = label(node)
-        if text is not None and text not in function.references:
+        if text is None:
+            return
+        needs = names_in(node)
+        meant = meanings(needs & function.ambiguous, bound)
+        where = " ".join([text, *sorted(meant)])
+        if where not in function.references:
             known = function.kinds.get(text, Kind.UNKNOWN)
-            function.references[text] = Reference(text, known, names_in(node))
+            function.references[where] = Reference(text, known, needs | meant)
 
 
 def _ignored(node: ast.AST, parameters: tuple[str, ...]) -> frozenset[str]:
-    used = {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+    used = {inner.id for inner in everything(node) if isinstance(inner, ast.Name)}
     return frozenset(parameters) - used
 
 
@@ -264,8 +273,8 @@ def _returned_kind(function: ast.AST) -> Kind:
     return kinds.pop() if len(kinds) == 1 else Kind.UNKNOWN
 
 
-def _is_call(node: ast.expr) -> bool:
-    return isinstance(node, ast.Call)
+def _takes_values(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and called(node) not in COUNTED and called(node) not in SHAPED
 
 
 def _is_docstring(node: ast.stmt) -> bool:

@@ -3,7 +3,21 @@
 import ast
 from collections.abc import Iterator
 
-_COUNTED = frozenset({"range", "enumerate", "islice", "pow"})
+COUNTED = frozenset({"range", "arange", "enumerate", "islice", "pow", "randrange", "sample", "default_rng", "Random"})
+"""What takes counts and seeds."""
+
+SHAPED = frozenset({"reshape", "zeros", "ones", "empty", "eye", "transpose", "swapaxes", "expand_dims", "squeeze"})
+"""What takes shapes and axes of arrays."""
+
+_ALONG = frozenset(
+    (
+        *("sum", "mean", "std", "var", "prod", "cumsum", "cumprod", "any", "all", "argmax", "argmin", "argsort"),
+        *("sort", "repeat", "tile", "take_along_axis", "put_along_axis", "concatenate", "stack", "flip", "roll"),
+        *("partition", "argpartition", "split", "bincount", "lexsort", "norm", "full", "astype", "unique", "diff"),
+    )
+)
+_METHODS = frozenset({"min", "max"})  # take axes as methods, and numbers as functions
+_STRUCTURE = frozenset({"axis", "axes", "shape", "size", "minlength", "ndmin", "ddof", "kth", "k", "n", "seed"})
 _LEAST, _MOST = 1e-12, 2**53  # beyond them a number is a mark, such as infinity, rather than a quantity
 
 
@@ -21,8 +35,8 @@ def number(node: ast.AST) -> float | None:
 def tunable(tree: ast.AST) -> list[ast.expr]:
     """Returns the numeric literals that are quantities, in the order of the source.
 
-    Not among them: indices, counts of loops and digits, exponents, keys, whatever stands in a
-    signature, and numbers that something is compared with for equality.
+    Not among them: indices, counts of loops and digits, steps of counters, shapes and axes of arrays, exponents,
+    keys, whatever stands in a signature, and numbers that something is compared with for equality.
     """
     return list(_quantities(tree))
 
@@ -30,6 +44,14 @@ def tunable(tree: ast.AST) -> list[ast.expr]:
 def written(value: float) -> str:
     """Returns a number as a person would write it: integers whole, others to three significant digits."""
     return str(value) if isinstance(value, int) else repr(float(f"{value:.3g}"))
+
+
+def is_power_of_two(value: float) -> bool:
+    """Returns whether a number is an integer power of two from 4 on, such as sizes of tiles and tables are."""
+    return isinstance(value, int) and value >= _LEAST_POWER and value & (value - 1) == 0
+
+
+_LEAST_POWER = 4
 
 
 def _quantities(node: ast.AST) -> Iterator[ast.expr]:
@@ -58,15 +80,25 @@ def _children(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _arguments(call: ast.Call) -> Iterator[ast.AST]:
-    name = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
+    function = call.func
+    name = function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
+    if isinstance(function, ast.Attribute):
+        yield function.value
     if name == "round":
         yield from call.args[:1]
-    elif name not in _COUNTED:
-        yield from call.args
-        yield from call.keywords
+    elif name not in COUNTED and name not in SHAPED:
+        along = name in _ALONG or (name in _METHODS and isinstance(function, ast.Attribute))
+        yield from (argument for argument in call.args if not (along and _is_fixed(argument)))
+        yield from (keyword for keyword in call.keywords if keyword.arg not in _STRUCTURE)
+
+
+def _is_fixed(node: ast.expr) -> bool:
+    return number(node) is not None or isinstance(node, ast.Tuple | ast.List)
 
 
 def _structural(node: ast.AST) -> bool:
     if isinstance(node, ast.Compare):
         return not all(isinstance(op, ast.Lt | ast.LtE | ast.Gt | ast.GtE) for op in node.ops)
+    if isinstance(node, ast.AugAssign):
+        return number(node.value) == 1
     return isinstance(node, ast.JoinedStr | ast.pattern)

@@ -7,7 +7,7 @@ import re
 
 from evolve.proposers.syntax.anatomy import Anatomy, Function, Place, Site
 from evolve.proposers.syntax.kinds import label
-from evolve.proposers.syntax.scope import names_in, stored
+from evolve.proposers.syntax.scope import meanings, names_in, stored
 from evolve.proposers.syntax.splice import precedence
 
 _BUILTINS = frozenset(dir(builtins))
@@ -27,11 +27,11 @@ def expression(donor: Anatomy, site: Site, policy: Anatomy, place: Site | Place)
     replaced by its definition in the donor.  None when some name is left without a meaning.
     """
     try:
-        node = _Rewriter(donor, site.function, policy, place).visit(copy.deepcopy(site.node))
-    except (_MisfitError, RecursionError):
+        node = _Rewriter(donor, site, policy, place).visit(copy.deepcopy(site.node))
+        text = unparsed(node)
+    except (_MisfitError, RecursionError, ValueError):  # the last of integers too large to be written
         return None
     assert isinstance(node, ast.expr)
-    text = unparsed(node)
     return None if len(text) > _LONGEST else (text, precedence(node))
 
 
@@ -40,10 +40,10 @@ def statement(donor: Anatomy, taken: Place, policy: Anatomy, place: Place) -> st
     if policy.module_names & set(stored([taken.node])):
         return None  # would turn a name of the module into a local
     loops = [node.target for node in ast.walk(taken.node) if isinstance(node, ast.For)]
-    rewriter = _Rewriter(donor, taken.function, policy, place, frozenset(stored(loops)))
+    rewriter = _Rewriter(donor, taken, policy, place, frozenset(stored(loops)))
     try:
         return unparsed(rewriter.visit(copy.deepcopy(taken.node)))
-    except (_MisfitError, RecursionError):
+    except (_MisfitError, RecursionError, ValueError):  # the last of integers too large to be written
         return None
 
 
@@ -57,11 +57,13 @@ class _Rewriter(ast.NodeTransformer):
     def __init__(
         self,
         donor: Anatomy,
-        function: Function,
+        taken: Site | Place,
         policy: Anatomy,
         place: Site | Place,
         own: frozenset[str] = frozenset(),
     ) -> None:
+        function, told_apart = taken.function, taken.function.ambiguous | place.function.ambiguous
+        self._foreign = {name for name in told_apart if meanings([name], taken.bound) != meanings([name], place.bound)}
         self._definitions = {**donor.functions[0].definitions, **function.definitions}
         self._renamed = _matched(function, place.function)
         self._parameters = frozenset(function.parameters)
@@ -95,6 +97,8 @@ class _Rewriter(ast.NodeTransformer):
             return node
         if name in self._renamed:
             return ast.Name(self._renamed[name], ast.Load())
+        if name in self._foreign:
+            raise _MisfitError
         if name in self._scope and name not in self._parameters:
             return node
         return self._defined(name)

@@ -2,11 +2,11 @@
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import UnionType
 
 from evolve.proposers.syntax.anatomy import Site
-from evolve.proposers.syntax.constants import number, written
+from evolve.proposers.syntax.constants import is_power_of_two, number, written
 from evolve.proposers.syntax.kinds import Kind, kind, label
 from evolve.proposers.syntax.material import Expression, Material, role_of
 from evolve.proposers.syntax.splice import (
@@ -38,6 +38,7 @@ _OTHER_COMPARISONS = {
     "is": ("is not",),
 }
 _OTHER_ARITHMETIC = {"+": ("-",), "-": ("+",), "*": ("/",), "/": ("*",), "//": ("*",)}
+_TO_A_POWER = 0.7  # how often a power of two becomes another one
 _SCALES = (0.5, 0.8, 0.9, 0.95, 1.05, 1.1, 1.25, 2.0)
 
 
@@ -59,6 +60,8 @@ def _near(value: float, material: Material) -> float:
         return -value
     if value == 0:
         return rng.choice((1, -1, 0.1, -0.1, 2, 0.5))
+    if is_power_of_two(value) and rng.random() < _TO_A_POWER:
+        return rng.choice((value // 2, value * 2, value * 2, value * 4))
     if isinstance(value, int):
         if rng.random() < 0.15:
             half = value * rng.choice((0.5, 1.5))
@@ -69,7 +72,7 @@ def _near(value: float, material: Material) -> float:
 
 def comparison(material: Material) -> Edit | None:
     """Changes one comparison operator."""
-    site = _chosen(material, Kind.BOOLEAN, ast.Compare)
+    site = _chosen(material, (Kind.BOOLEAN, Kind.ARRAY), ast.Compare)
     if site is None:
         return None
     assert isinstance(site.node, ast.Compare)
@@ -80,7 +83,7 @@ def comparison(material: Material) -> Edit | None:
 
 def arithmetic(material: Material) -> Edit | None:
     """Changes one arithmetic operator into its opposite."""
-    site = _chosen(material, Kind.NUMBER, ast.BinOp)
+    site = _chosen(material, _QUANTITIES, ast.BinOp)
     if site is None:
         return None
     assert isinstance(site.node, ast.BinOp)
@@ -108,7 +111,7 @@ def _swapped(
 
 def negate(material: Material) -> Edit | None:
     """Negates a condition, or takes a negation away."""
-    site = _chosen(material, Kind.BOOLEAN, ast.expr)
+    site = _chosen(material, (Kind.BOOLEAN,), ast.expr)
     if site is None:
         return None
     if isinstance(site.node, ast.UnaryOp):
@@ -118,9 +121,9 @@ def negate(material: Material) -> Edit | None:
 
 def condition(material: Material) -> Edit | None:
     """Adds another condition with `and` or `or`."""
-    site = _chosen(material, Kind.BOOLEAN, ast.expr)
+    site = _chosen(material, (Kind.BOOLEAN,), ast.expr)
     extra = None if site is None else material.condition(site)
-    if site is None or extra is None:
+    if site is None or extra is None or extra.text in material.policy.text.of(site.node):
         return None
     own, word = material.rng.choice(((AND, "and"), (OR, "or")))
     return _put(material, site, f"{_old(material, site, own)} {word} {extra.within(own + 1)}", own)
@@ -132,6 +135,8 @@ def term(material: Material) -> Edit | None:
     if site is None:
         return None
     extra, sign = material.quantity(site), material.rng.choice("+-")
+    if extra.text == "0":
+        return None
     return _put(material, site, f"{_old(material, site, SUM)} {sign} {extra.within(SUM + 1)}", SUM)
 
 
@@ -146,23 +151,29 @@ def scale(material: Material) -> Edit | None:
 
 def limit(material: Material) -> Edit | None:
     """Keeps a number above or below another."""
-    site = _quantity(material)
+    site = _chosen(material, (Kind.NUMBER,), ast.expr)
     if site is None:
         return None
     function, other = material.rng.choice(("min", "max")), material.quantity(site)
+    if other.text == material.policy.text.of(site.node) or (number(site.node) is not None and _is_literal(other)):
+        return None
     return _put(material, site, f"{function}({_old(material, site)}, {other.text})")
+
+
+def _is_literal(value: Expression) -> bool:
+    return value.text.replace(".", "").isdigit()
 
 
 def name(material: Material) -> Edit | None:
     """Replaces a name, attribute or item by another of its kind that is in scope."""
-    site = _chosen(material, _some_kind(material), ast.Name | ast.Attribute | ast.Subscript)
+    site = _chosen(material, (_some_kind(material),), ast.Name | ast.Attribute | ast.Subscript)
     other = None if site is None else material.reference(site, site.kind, besides=label(site.node))
     return None if site is None or other is None else _put(material, site, other)
 
 
 def string(material: Material) -> Edit | None:
     """Replaces a string constant by another that is used in the same role."""
-    site = _chosen(material, Kind.STRING, ast.Constant)
+    site = _chosen(material, (Kind.STRING,), ast.Constant)
     role = None if site is None else role_of(site)
     if site is None or role is None:
         return None
@@ -172,14 +183,14 @@ def string(material: Material) -> Edit | None:
 
 def graft(material: Material) -> Edit | None:
     """Replaces an expression by one of its kind from this or another policy."""
-    site = _chosen(material, _some_kind(material), ast.expr)
+    site = _chosen(material, (_some_kind(material),), ast.expr)
     found = None if site is None else material.borrowed(site, site.kind)
     return None if site is None or found is None else _put(material, site, *found)
 
 
 def choice(material: Material) -> Edit | None:
     """Makes a value depend on a condition."""
-    site = _chosen(material, material.rng.choice((Kind.NUMBER, Kind.STRING)), ast.expr)
+    site = _chosen(material, (material.rng.choice((Kind.NUMBER, Kind.STRING)),), ast.expr)
     if site is None:
         return None
     test, other = material.condition(site), material.value(site, site.kind)
@@ -191,7 +202,7 @@ def choice(material: Material) -> Edit | None:
 
 def simplify(material: Material) -> Edit | None:
     """Replaces an expression by one of its operands."""
-    site = _chosen(material, _some_kind(material), ast.BinOp | ast.BoolOp | ast.Call | ast.IfExp)
+    site = _chosen(material, (_some_kind(material),), ast.BinOp | ast.BoolOp | ast.Call | ast.IfExp)
     parts = [] if site is None else _like(site, _operands(site.node))
     return None if site is None or not parts else _put(material, site, *_part(material, material.rng.choice(parts)))
 
@@ -210,17 +221,24 @@ def _operands(node: ast.expr) -> list[ast.expr]:
     return [part for part in node.args if not isinstance(part, ast.GeneratorExp)] if isinstance(node, ast.Call) else []
 
 
+_QUANTITIES = (Kind.NUMBER, Kind.ARRAY)
+_KNOWN = (Kind.NUMBER, Kind.BOOLEAN, Kind.STRING, Kind.ARRAY, Kind.INDICES)
+
+
 def _some_kind(material: Material) -> Kind:
-    return material.rng.choice((Kind.NUMBER, Kind.BOOLEAN, Kind.STRING))
+    there = [known for known in _KNOWN if material.policy.by_kind[known]]
+    return material.rng.choice(there or _KNOWN)
 
 
-def _chosen(material: Material, wanted: Kind, types: type[ast.expr] | UnionType) -> Site | None:
-    sites = [site for site in material.policy.by_kind[wanted] if isinstance(site.node, types)]
+def _chosen(material: Material, wanted: Sequence[Kind], types: type[ast.expr] | UnionType) -> Site | None:
+    sites = [site for known in wanted for site in material.policy.by_kind[known] if isinstance(site.node, types)]
     return material.rng.choice(sites) if sites else None
 
 
 def _quantity(material: Material) -> Site | None:
-    return _chosen(material, Kind.NUMBER, ast.expr)
+    """Returns a number, or an array of numbers and no conditions."""
+    site = _chosen(material, _QUANTITIES, ast.expr)
+    return None if site is None or isinstance(site.node, ast.Compare) else site
 
 
 def _old(material: Material, site: Site, least: int = 0) -> str:

@@ -11,6 +11,8 @@ class Kind(enum.Enum):
     NUMBER = enum.auto()
     BOOLEAN = enum.auto()
     STRING = enum.auto()
+    ARRAY = enum.auto()  # of numpy, of quantities
+    INDICES = enum.auto()  # an array of whole numbers: positions, or an order
     UNKNOWN = enum.auto()
 
 
@@ -20,10 +22,19 @@ _CALLS = {
     **dict.fromkeys(("bool", "any", "all", "isinstance", "hasattr", "startswith", "endswith"), Kind.BOOLEAN),
     **dict.fromkeys(("str", "repr", "join", "format"), Kind.STRING),
 }
+_NUMPY = frozenset({"np", "numpy"})
+_INDEXING = frozenset({"argsort", "argmax", "argmin", "arange", "searchsorted", "argpartition", "nonzero", "lexsort"})
+_REDUCING = frozenset({"sum", "mean", "max", "min", "std", "var", "prod", "any", "all", "median", "argmax", "argmin"})
+_ELEMENTWISE = _NUMERIC | {"maximum", "minimum", "where", "square", "power", "float32", "float64", "int32", "int64"}
+_KEEPING = frozenset({"tile", "repeat", "take_along_axis", "sort", "reshape", "transpose", "roll", "flip", "copy"})
+_ONLY_ARRAYS = frozenset(
+    ("shape", "astype", "reshape", "ravel", "argsort", "argmax", "argmin", "cumsum", "ndim", "dtype", "transpose")
+)
+_ARRAYS = (Kind.ARRAY, Kind.INDICES)
 _TAKE_NUMBERS = _NUMERIC - {"len", "sum"}
 _TELLING = (
     *(ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.AugAssign, ast.BinOp, ast.Compare, ast.Call, ast.For),
-    *(ast.comprehension, ast.If, ast.While, ast.IfExp, ast.BoolOp, ast.UnaryOp),
+    *(ast.comprehension, ast.If, ast.While, ast.IfExp, ast.BoolOp, ast.UnaryOp, ast.Attribute),
 )
 _ORDER = ast.Lt | ast.LtE | ast.Gt | ast.GtE
 
@@ -55,13 +66,13 @@ def kind(node: ast.AST, known: Kinds) -> Kind:
     if isinstance(node, ast.Constant):
         return _of_value(node.value)
     if isinstance(node, ast.Name | ast.Attribute | ast.Subscript):
-        return known.get(label(node) or "", Kind.UNKNOWN)
+        return _of_reference(node, known)
     if isinstance(node, ast.BinOp):
         return _of_arithmetic(node, known)
     if isinstance(node, ast.UnaryOp):
-        return Kind.BOOLEAN if isinstance(node.op, ast.Not) else Kind.NUMBER
+        return Kind.BOOLEAN if isinstance(node.op, ast.Not) else _of_elements([node.operand], known, Kind.NUMBER)
     if isinstance(node, ast.Compare):
-        return Kind.BOOLEAN
+        return Kind.ARRAY if _is_array([node.left, *node.comparators], known) else Kind.BOOLEAN
     if isinstance(node, ast.BoolOp):
         return _common(node.values, known)
     if isinstance(node, ast.IfExp):
@@ -82,11 +93,65 @@ def _of_arithmetic(node: ast.BinOp, known: Kinds) -> Kind:
     if Kind.STRING in sides:
         return Kind.STRING
     list_like = isinstance(node.left, ast.List | ast.Tuple | ast.ListComp | ast.Set | ast.Dict)
-    return Kind.UNKNOWN if list_like else Kind.NUMBER
+    return Kind.UNKNOWN if list_like else _of_elements([node.left, node.right], known, Kind.NUMBER)
+
+
+def _of_reference(node: ast.Name | ast.Attribute | ast.Subscript, known: Kinds) -> Kind:
+    found = known.get(label(node) or "", Kind.UNKNOWN)
+    if found is not Kind.UNKNOWN or isinstance(node, ast.Name):
+        return found
+    base = kind(node.value, known)
+    if isinstance(node, ast.Attribute):
+        return base if node.attr == "T" and base in _ARRAYS else Kind.UNKNOWN
+    partial = any(isinstance(part, ast.Slice) for part in ast.walk(node.slice))
+    return base if partial and base in _ARRAYS else Kind.UNKNOWN
+
+
+def _is_array(nodes: Iterable[ast.AST], known: Kinds) -> bool:
+    return any(kind(node, known) in _ARRAYS for node in nodes)
+
+
+def _of_elements(nodes: Iterable[ast.AST], known: Kinds, otherwise: Kind) -> Kind:
+    """Returns what elementwise arithmetic of these gives."""
+    kinds = {kind(node, known) for node in nodes}
+    if Kind.ARRAY in kinds:
+        return Kind.ARRAY
+    return Kind.INDICES if Kind.INDICES in kinds else otherwise
+
+
+def _of_numpy(node: ast.Call, function: ast.Attribute, known: Kinds) -> Kind | None:
+    """Returns what a call of numpy's, or of an array's method, gives; None for other calls."""
+    name = function.attr
+    ours = isinstance(function.value, ast.Name) and function.value.id in _NUMPY
+    base = Kind.UNKNOWN if ours else kind(function.value, known)
+    if not ours and base not in _ARRAYS and name not in _ONLY_ARRAYS:
+        return None
+    whole = len(node.args) == ours and not node.keywords
+    if name in _REDUCING and whole:
+        return Kind.NUMBER
+    if name in _INDEXING or _to_integers(node):
+        return Kind.INDICES
+    if ours and name in _KEEPING:
+        return Kind.INDICES if node.args and kind(node.args[0], known) is Kind.INDICES else Kind.ARRAY
+    if ours and name in _ELEMENTWISE:
+        return _of_elements(node.args, known, Kind.NUMBER)
+    if name in ("item", "tolist", "sort", "fill"):
+        return Kind.UNKNOWN
+    return Kind.ARRAY if ours or name == "astype" or base not in _ARRAYS else base
+
+
+def _to_integers(node: ast.Call) -> bool:
+    types = [*node.args[-1:], *(keyword.value for keyword in node.keywords if keyword.arg == "dtype")]
+    names = [part.id if isinstance(part, ast.Name) else getattr(part, "attr", "") for part in types]
+    return any(name in ("int", "int64", "int32", "intp") for name in names)
 
 
 def _of_call(node: ast.Call, known: Kinds) -> Kind:
     name = called(node)
+    if isinstance(node.func, ast.Attribute):
+        found = _of_numpy(node, node.func, known)
+        if found is not None:
+            return found
     if name in known:
         return known[name]
     if name in ("min", "max") and len(node.args) > 1:
@@ -111,6 +176,8 @@ def infer(function: ast.AST, known: Kinds) -> dict[str, Kind]:
     """Returns the kinds of the references of a function: what they are used as, then what is assigned to them."""
     nodes = [node for node in ast.walk(function) if isinstance(node, _TELLING)]
     found = dict(known)
+    for _ in range(2):
+        _find_arrays(nodes, found)
     for _ in range(2):  # a second look knows what the first one learnt
         for node in nodes:
             for reference, guess in _hints(node, found):
@@ -123,6 +190,21 @@ def infer(function: ast.AST, known: Kinds) -> dict[str, Kind]:
             if name is not None and found.get(name, Kind.UNKNOWN) is Kind.UNKNOWN:
                 found[name] = Kind.BOOLEAN
     return found
+
+
+def _find_arrays(nodes: Iterable[ast.AST], found: dict[str, Kind]) -> None:
+    """Learns which names hold arrays; first of all, for arithmetic does not tell them from numbers."""
+    for node in nodes:
+        if isinstance(node, ast.Attribute) and node.attr in _ONLY_ARRAYS:
+            base = label(node.value)
+            if base is not None and base not in _NUMPY:
+                found.setdefault(base, Kind.ARRAY)
+        elif isinstance(node, ast.Assign):
+            for target in node.targets:
+                for one, guess in _assigned(target, node.value, found):
+                    name = label(one)
+                    if name is not None and guess in _ARRAYS:
+                        found.setdefault(name, guess)
 
 
 def _hints(node: ast.AST, known: Kinds) -> Iterator[tuple[ast.AST, Kind]]:
@@ -155,7 +237,7 @@ def _assigned(target: ast.AST, value: ast.expr, known: Kinds) -> Iterator[tuple[
 
 def _both(left: ast.expr, right: ast.expr, known: Kinds) -> Iterator[tuple[ast.AST, Kind]]:
     lists = isinstance(left, ast.List | ast.Tuple) or isinstance(right, ast.List | ast.Tuple)
-    if not lists and Kind.STRING not in (kind(left, known), kind(right, known)):
+    if not lists and not {Kind.STRING, *_ARRAYS} & {kind(left, known), kind(right, known)}:
         yield left, Kind.NUMBER
         yield right, Kind.NUMBER
 

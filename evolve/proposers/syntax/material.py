@@ -16,6 +16,7 @@ from evolve.proposers.syntax.splice import ATOM, COMPARISON, NOT, PRODUCT, SUM, 
 
 COMPARISONS = ("<", "<=", ">", ">=")
 _ROOT = re.compile(r"\w+")
+_OPERATOR = re.compile(r" [-+*/] ")
 _INDEX = re.compile(r"\[(\d+)\]$")
 _FACTORS = (0.1, 0.25, 0.5, 0.75, 0.9, 1.1, 1.5, 2, 2, 3, 3, 4, 5, 6, 10)
 _AMOUNTS = (0, 1, 1, 2, 3, 0.5, 5, 10)
@@ -120,9 +121,15 @@ class Material:
 
     def _comparison(self, place: Site | Place) -> Expression | None:
         left, right = self.quantity(place), self.quantity(place)
-        if left.text == right.text:
+        if not self._can_differ(place, left.text, right.text):
             return None
         return Expression(f"{left.text} {self.rng.choice(COMPARISONS)} {right.text}", COMPARISON)
+
+    def _can_differ(self, place: Site | Place, left: str, right: str) -> bool:
+        """Returns whether a comparison of two quantities reads anything, and not the same on both sides."""
+        read = [tuple(text for text in _parts(side) if not text.isupper()) for side in (left, right)]
+        local = place.bound - self.policy.module_names
+        return read[0] != read[1] and any(text.split("[")[0].split(".")[0] in local for side in read for text in side)
 
     def borrowed(self, place: Site | Place, kind: Kind) -> Expression | None:
         """Returns an expression of a kind, more than a constant, that this or another policy uses."""
@@ -157,6 +164,11 @@ class Material:
             if isinstance(site.node, ast.Constant) and role_of(site) == role
         }
         return [text for text in found if "\n" not in text]
+
+
+def _parts(quantity: str) -> list[str]:
+    """Returns the references in a small expression, as they are written."""
+    return [part for part in _OPERATOR.split(quantity) if not part[:1].isdigit()]
 
 
 def role_of(site: Site) -> str | None:

@@ -7,7 +7,7 @@ from evolve.proposers.syntax import donors
 from evolve.proposers.syntax.anatomy import Anatomy, Place
 from evolve.proposers.syntax.kinds import Kind
 from evolve.proposers.syntax.material import Expression, Material
-from evolve.proposers.syntax.scope import leaves, names_in, stored
+from evolve.proposers.syntax.scope import form, is_overwritten, leaves, names_in, stored
 from evolve.proposers.syntax.splice import ATOM, OR, Edit, short
 
 _FIXED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, ast.Global, ast.Nonlocal)
@@ -30,6 +30,22 @@ def _dispensable(place: Place, policy: Anatomy) -> bool:
     if isinstance(place.node, ast.Return) or (last and leaves([place.node])):
         return False
     return set(stored([place.node])) <= place.bound | policy.module_names
+
+
+def flatten(material: Material) -> Edit | None:
+    """Puts the body of an `if` without `else` in the place of the whole."""
+    place = _chosen(material, lambda place: isinstance(place.node, ast.If) and not place.node.orelse)
+    if place is None or not isinstance(place.node, ast.If) or _is_elif(material.policy, place):
+        return None
+    text, first, last = material.policy.text, place.node.body[0], place.node.body[-1]
+    span, outer, inner = text.lines(place.node), text.indent(place.node), text.indent(first)
+    if span is None or outer is None or inner is None or text.lines(last) is None:
+        return None
+    body = text.slice(text.line(first), span[1]).splitlines(keepends=True)
+    if not all(line.startswith(inner) or not line.strip() for line in body):
+        return None
+    lines = "".join(line.replace(inner, outer, 1) for line in body)
+    return Edit(*span, lines, f"line {place.node.lineno}: always, not only under `{_head(material, place)}`")
 
 
 def swap(material: Material) -> Edit | None:
@@ -69,9 +85,15 @@ def guard(material: Material) -> Edit | None:
     return Edit(line, line, f"{indent}if {test.text}:\n{indent}{_STEP}{action}\n", why)
 
 
+_RETURNS = 0.6
+_RETURNS_EARLY = 0.1  # where what is returned is put together on the way
+
+
 def _action(material: Material, place: Place) -> str | None:
-    if place.function.returned and material.rng.random() < 0.6:
-        site = material.rng.choice(place.function.returned)
+    sites = place.function.returned
+    simple = all(site.kind in (Kind.STRING, Kind.NUMBER, Kind.BOOLEAN) for site in sites)
+    if sites and material.rng.random() < (_RETURNS if simple else _RETURNS_EARLY):
+        site = material.rng.choice(sites)
         value = material.fitted(material.policy, site, place)
         return None if value is None else f"return {value.text}"
     return _assignment(material, place)
@@ -80,7 +102,8 @@ def _action(material: Material, place: Place) -> str | None:
 def _assignment(material: Material, place: Place) -> str | None:
     """Returns an assignment to a name that is bound at a place and assigned somewhere in its function."""
     kinds, local = place.function.kinds, place.bound - material.policy.module_names - set(place.function.parameters)
-    names = [name for name in sorted(local) if name in kinds]
+    after = place.block[place.index :]
+    names = [name for name in sorted(local) if name in kinds and not is_overwritten(name, after)]
     if not names:
         return None
     name = material.rng.choice(names)
@@ -102,10 +125,21 @@ def transplant(material: Material) -> Edit | None:
     if place is None or indent is None or _is_elif(material.policy, place):
         return None
     code = _taken(material, place)
-    if code is None:
+    if code is None or is_idle(material.policy, place, code):
         return None
     lines = "".join(f"{indent}{line}\n" for line in code.splitlines())
     return _placed(material, place, lines)
+
+
+def is_idle(policy: Anatomy, place: Place, code: str) -> bool:
+    """Returns whether a statement stands before a place already, or binds what is bound anew there."""
+    node = ast.parse(code).body[0]
+    known, names = form(node), set(stored([node]))
+    before = (other for other in policy.places if other.function is place.function)
+    if any(other.node.lineno <= place.node.lineno and form(other.node) == known for other in before):
+        return True
+    rest = place.block[place.index :]
+    return isinstance(node, ast.Assign) and bool(names) and all(is_overwritten(name, rest) for name in names)
 
 
 def _taken(material: Material, place: Place) -> str | None:

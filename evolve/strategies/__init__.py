@@ -8,9 +8,12 @@ from collections.abc import Sequence
 
 from evolve.archives import Archive
 from evolve.archives.lineages import Lineages
-from evolve.bandit import Chooser, Fixed
-from evolve.proposers.mutate import Mutate
+from evolve.bandit import Bandit, Chooser
+from evolve.proposers.crossover import Crossover
+from evolve.proposers.mutate import LEAP, SIMPLIFY, Mutate
+from evolve.proposers.syntax.library import Library
 from evolve.proposers.tune import Tune
+from evolve.racing import Racing
 from evolve.search import Arm
 
 
@@ -25,11 +28,22 @@ class Strategy:
 
     def arms(self) -> Sequence[Arm]:
         """Returns the embedded proposers with their weights."""
-        return Arm(Mutate(), 3.0), Arm(Tune(), 1.0)
+        library = Library()
+        return (
+            Arm(Mutate(library=library), 2.0),
+            Arm(Crossover(library=library), 1.5),
+            Arm(Tune(), 1.5),
+            Arm(Mutate(SIMPLIFY, library), 0.1),
+            Arm(Mutate(LEAP, library), 0.2),
+        )
 
     def chooser(self) -> Chooser:
         """Returns what chooses among the proposers."""
-        return Fixed()
+        return Bandit()
+
+    def racing(self) -> Racing | None:
+        """Returns what stops policies early; None: all are judged in full."""
+        return Racing()
 
 
 DEFAULT = Strategy()

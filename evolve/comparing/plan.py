@@ -1,0 +1,108 @@
+"""What a comparison is of: problems, strategies, seeds and the budget of each cell."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from evolve import catalog
+from evolve.cases import cases_of, insist_on_searchable
+from evolve.strategies import loading
+from evolve.types import EvolveError
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A problem with one of its objectives; ``spec`` is what ``catalog.load`` finds it by."""
+
+    name: str
+    spec: str
+    objective: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entrant:
+    """A strategy; ``spec`` is what ``loading.load`` finds it by, ``digest`` that of its file where it is a user's."""
+
+    name: str
+    spec: str
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One run of a comparison."""
+
+    subject: Subject
+    entrant: Entrant
+    seed: int
+
+    @property
+    def folder(self) -> Path:
+        """Where it lies in the comparison's folder."""
+        return Path(self.subject.name) / self.entrant.name / f"seed-{self.seed}"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A comparison: each strategy searches each problem once for each seed, with so many evaluations.
+
+    The first strategy is the one that the others are compared with.  ``cases`` are those that the searches see.
+    """
+
+    subjects: tuple[Subject, ...]
+    entrants: tuple[Entrant, ...]
+    seeds: tuple[int, ...]
+    evaluations: int
+    cases: str
+    unsafe: bool = False
+
+    def __post_init__(self) -> None:
+        for what, names in (
+            ("problems", [subject.name for subject in self.subjects]),
+            ("strategies", [entrant.name for entrant in self.entrants]),
+        ):
+            if not names:
+                raise EvolveError(f"a comparison needs at least one of its {what}; none was named")
+            twice = [name for name in names if names.count(name) > 1]
+            if twice:
+                raise EvolveError(f"two {what} have the name {twice[0]!r}, and would share a folder; name one of them")
+
+    def cells(self) -> list[Cell]:
+        """Returns all cells, whole seeds first, so that a comparison that is stopped is as balanced as can be."""
+        return [
+            Cell(subject, entrant, seed)
+            for seed in self.seeds
+            for subject in self.subjects
+            for entrant in self.entrants
+        ]
+
+
+def subject(text: str, cases: str) -> Subject:
+    """Returns the problem named as PROBLEM or PROBLEM:OBJECTIVE.
+
+    Raises:
+        EvolveError: there is no such problem or objective, or it has no such cases to search on.
+    """
+    spec, _, objective = text.rpartition(":") if ":" in text and not Path(text).exists() else (text, "", "")
+    problem = catalog.load(spec, objective)
+    baselines = len(problem.baselines())
+    insist_on_searchable(problem, cases)
+    cases_of(problem, cases)
+    if not baselines:
+        raise EvolveError(f"{problem.name} has no baseline to begin with")
+    name = f"{problem.name}-{objective}" if objective else problem.name
+    return Subject(name, catalog.spec(problem), objective)
+
+
+def entrant(spec: str) -> Entrant:
+    """Returns the strategy of that name or file.
+
+    Raises:
+        EvolveError: there is none, or it is at fault.
+    """
+    strategy = loading.load(spec)
+    file = loading.file_of(spec)
+    if file is None:
+        return Entrant(strategy.name, spec)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+    return Entrant(strategy.name, f"{file.resolve()}:{spec.rpartition(':')[2]}", digest)

@@ -1,0 +1,62 @@
+"""What every search is compared with at equal budget: best-of-N, sequential refinement, and a random walk.
+
+All have the embedded proposers of the default with their fixed weights: no bandit, no racing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from evolve.archives import Archive
+from evolve.archives.plain import Latest, Reservoir, Starts
+from evolve.bandit import Chooser, Fixed
+from evolve.proposers.deaf import Deaf
+from evolve.racing import Racing
+from evolve.search import Arm
+from evolve.strategies import Strategy
+
+
+class _Peer(Strategy):
+    def chooser(self) -> Chooser:
+        """Returns one that learns nothing."""
+        return Fixed()
+
+    def racing(self) -> Racing | None:
+        """Returns nothing: all are judged in full."""
+        return None
+
+
+class BestOfN(_Peer):
+    """N independent proposals, each made from the best baseline; nothing is learned from what became of them."""
+
+    name = "best-of-n"
+
+    def archive(self) -> Archive:
+        """Returns one that keeps the baselines alone."""
+        return Starts()
+
+    def arms(self) -> Sequence[Arm]:
+        """Returns the proposers of the default, who hear of nothing."""
+        return [replace(arm, proposer=Deaf(arm.proposer)) for arm in super().arms()]
+
+
+class Sequential(_Peer):
+    """Sequential refinement: every proposal is made from the best so far, of equals from the latest.
+
+    To go on from the latest of equals is what crosses plateaus (Jansen & Wegener 2001).
+    """
+
+    name = "sequential"
+
+    def archive(self) -> Archive:
+        """Returns one that offers the best alone."""
+        return Latest()
+
+
+class Anyone(_Peer):
+    """Every proposal is made from a candidate drawn from all before it that have a score, each as likely."""
+
+    name = "random"
+
+    def archive(self) -> Archive:
+        """Returns a sample of all."""
+        return Reservoir()

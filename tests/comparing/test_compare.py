@@ -1,0 +1,138 @@
+"""Comparisons of real runs, on a problem that costs next to nothing."""
+
+import json
+from pathlib import Path
+
+import pytest
+import tiny
+
+from evolve.cli import main
+from evolve.comparing import cell as searching
+from evolve.comparing.cell import Order, failure
+from evolve.comparing.folder import ComparisonFolder
+from evolve.comparing.plan import Plan, entrant, subject
+from evolve.folder import RunFolder
+from evolve.types import EvolveError
+
+WRONG = """
+from evolve.archives.plain import Latest
+from evolve.strategies import Strategy
+
+
+class Breaks(Latest):
+    def parent(self, rng):
+        raise RuntimeError("no parent")
+
+
+class Mine(Strategy):
+    name = "mine"
+
+    def archive(self):
+        return Breaks()
+"""
+
+
+def wanted(folder, **changes):
+    details = {"seeds": (0,), "evaluations": 4, "cases": "train"} | changes
+    specs = details.pop("strategies", ("default",))
+    return Plan((subject(str(tiny.write(folder)), "train"),), tuple(map(entrant, specs)), **details)
+
+
+def order(folder):
+    return Order(str(folder / "run"), str(folder / "tiny.py"), "", "sequential", 3, 5, "train", unsafe=False)
+
+
+def compared(*arguments):
+    return main(["compare", *map(str, arguments)])
+
+
+def test_a_comparison_goes_on_where_it_was_and_a_cell_that_fails_stops_no_other(tmp_path, capfd):
+    problem, out = tiny.write(tmp_path), tmp_path / "out"
+    (tmp_path / "mine.py").write_text(WRONG)
+    told = ("--evaluations", 4, "--seeds", 1, "--out", out, "--json", "--plot", tmp_path / "a.svg")
+    assert compared(problem, *told, "--strategies", f"default,{tmp_path / 'mine.py'}:Mine") == 1
+    found = json.loads(capfd.readouterr().out)
+    (why,) = found["failures"]
+    assert why["cell"] == "tiny/mine/seed-0"
+    assert "mine.py: Mine: searching with it failed: RuntimeError: no parent" in why["message"]
+    assert found["rows"][0]["seeds"] == [0]
+    assert (tmp_path / "a.svg").read_text().startswith("<svg")
+
+    journal = out / "tiny" / "default" / "seed-0" / "journal.sqlite"
+    before = journal.stat().st_mtime_ns
+    assert compared(problem, *told, "--strategies", "default") == 0
+    again = json.loads(capfd.readouterr().out)
+    assert again["rows"][0] == found["rows"][0]
+    assert journal.stat().st_mtime_ns == before
+
+
+def test_a_cell_is_an_ordinary_run_and_its_best_is_judged_on_validation(tmp_path):
+    tiny.write(tmp_path)
+    searching.search(order(tmp_path))
+    with RunFolder(tmp_path / "run").open(read_only=True) as journal:
+        assert (journal.header.strategy, journal.header.seed, len(list(journal.told()))) == ("sequential", 3, 5)
+        assert searching.validated(journal).score is not None
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"evaluations": 5}, "another number of evaluations (4; now 5)"),
+        ({"unsafe": True}, "another sandbox (safe; now unsafe)"),
+    ],
+)
+def test_a_comparison_with_other_settings_is_refused_and_says_what_differs(tmp_path, changes, said):
+    folder = ComparisonFolder(tmp_path / "out")
+    folder.settle(wanted(tmp_path))
+    with pytest.raises(EvolveError) as refused:
+        folder.settle(wanted(tmp_path, **changes))
+    assert said in str(refused.value)
+
+
+def test_more_seeds_and_strategies_may_join_and_a_strategy_may_not_change(tmp_path):
+    folder, own = ComparisonFolder(tmp_path / "out"), tmp_path / "mine.py"
+    own.write_text(WRONG)
+    folder.settle(wanted(tmp_path))
+    folder.settle(wanted(tmp_path, seeds=(0, 1), strategies=("default", f"{own}:Mine")))
+    own.write_text(WRONG + "\n# changed\n")
+    folder.settle(wanted(tmp_path))
+    with pytest.raises(EvolveError, match="another strategy called mine"):
+        folder.settle(wanted(tmp_path, strategies=(f"{own}:Mine",)))
+
+
+@pytest.mark.parametrize("text", ["[]", "{", '{"format": 2}', '{"format": 1, "settings": 3}'])
+def test_a_folder_whose_settings_are_damaged_is_refused(tmp_path, text):
+    (tmp_path / "comparison.json").write_text(text)
+    with pytest.raises(EvolveError, match="give another --out"):
+        ComparisonFolder(tmp_path).settle(wanted(tmp_path))
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path):
+    (tmp_path / "thesis.tex").write_text("")
+    with pytest.raises(EvolveError, match="no comparison and not empty"):
+        ComparisonFolder(tmp_path).settle(wanted(Path(tmp_path)))
+
+
+def test_a_process_that_was_killed_is_a_failure_that_says_so():
+    assert failure("", 0) == ""
+    assert "status -9" in failure("", -9)
+    assert failure("no\x1b problem", 0) == "no? problem"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said", "status"),
+    [
+        ([], "name at least one problem", 2),
+        (["spto"], "did you mean 'spot'", 1),
+        (["spot", "--strategies", "sequental"], "did you mean 'sequential'", 1),
+        (["spot", "--plot", "a.png"], "expected a name such as curves.svg", 1),
+    ],
+)
+def test_wrong_use_is_said_before_a_folder_is_made(tmp_path, capsys, arguments, said, status):
+    try:
+        ended = compared(*arguments, "--out", tmp_path / "out")
+    except SystemExit as exit_:
+        ended = exit_.code
+    assert ended == status
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

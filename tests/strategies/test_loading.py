@@ -1,0 +1,119 @@
+"""Strategies by name, and those of a user's own."""
+
+import pytest
+
+from evolve.archives.plain import Latest, Starts
+from evolve.strategies import DEFAULT
+from evolve.strategies.ablations import mechanisms
+from evolve.strategies.loading import blaming, file_of, load
+from evolve.types import EvolveError
+
+HEAD = "from evolve.strategies import Strategy\n\n\n"
+MINE = HEAD + "class Mine(Strategy):\n    name = 'mine'\n"
+
+
+def own(folder, source=MINE, kind="Mine"):
+    path = folder / "mine.py"
+    path.write_text(source, encoding="utf-8")
+    return f"{path}:{kind}"
+
+
+def proposers(strategy):
+    return [arm.proposer.name for arm in strategy.arms()]
+
+
+@pytest.mark.parametrize("name", ["default", "best-of-n", "sequential", "random"])
+def test_a_strategy_is_found_by_its_name(name):
+    assert load(name).name == name
+
+
+def test_the_plain_strategies_have_the_proposers_of_the_default_and_nobody_is_raced():
+    for name in ("best-of-n", "sequential", "random"):
+        assert proposers(load(name)) == proposers(DEFAULT)
+        assert load(name).racing() is None
+    assert isinstance(load("best-of-n").archive(), Starts)
+    assert isinstance(load("sequential").archive(), Latest)
+
+
+@pytest.mark.parametrize("mechanism", mechanisms())
+def test_the_default_without_a_mechanism_differs_from_it_in_that_alone(mechanism):
+    lacking = load(f"default-without-{mechanism}")
+    assert lacking.name == f"default-without-{mechanism}"
+    differs = {
+        "proposers": proposers(lacking) != proposers(DEFAULT),
+        "chooser": type(lacking.chooser()) is not type(DEFAULT.chooser()),
+        "racing": type(lacking.racing()) is not type(DEFAULT.racing()),
+    }
+    if mechanism in proposers(DEFAULT):
+        assert [part for part, other in differs.items() if other] == ["proposers"]
+        assert set(proposers(DEFAULT)) - set(proposers(lacking)) == {mechanism}
+    else:
+        expected = {"bandit": ["chooser"], "racing": ["racing"]}.get(mechanism, [])
+        assert [part for part, other in differs.items() if other] == expected
+
+
+def test_several_mechanisms_can_be_left_out_at_once():
+    lacking = load("default-without-bandit+tune")
+    assert "tune" not in proposers(lacking)
+    assert type(lacking.chooser()) is not type(DEFAULT.chooser())
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ("sequental", "did you mean 'sequential'"),
+        ("default-without-bandits", "did you mean default-without-bandit?"),
+        ("default-without-" + "+".join(proposers(DEFAULT)), "no proposer left"),
+        ("mine.py", "mine.py:CLASS"),
+        ("nowhere.py:Mine", "no file nowhere.py"),
+    ],
+)
+def test_an_unknown_strategy_is_refused_with_the_nearest(spec, said):
+    with pytest.raises(EvolveError) as refused:
+        load(spec)
+    assert said in str(refused.value)
+
+
+def test_a_strategy_of_ones_own_is_found_by_file_and_class(tmp_path):
+    spec = own(tmp_path)
+    assert load(spec).name == "mine"
+    assert file_of(spec) == tmp_path / "mine.py"
+    assert file_of("default") is None
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("class Other(Strategy):\n    name = 'other'\n", "it has: Other"),
+        ("class Mine(Strategy):\n    pass\n", "one of ours"),
+        ("class Mine(Strategy):\n    name = '../up'\n", "'../up'"),
+        ("class Mine(Strategy):\n    name = 'default-without-me'\n", "one of ours"),
+        ("class Mine(Strategy):\n    name = 'm'\n    def arms(self):\n        return []\n", "Mine.arms returned []"),
+        (
+            "class Mine(Strategy):\n    name = 'm'\n    def archive(self):\n        return 3\n",
+            "Mine.archive returned 3",
+        ),
+        (
+            "class Mine(Strategy):\n    name = 'm'\n    def chooser(self):\n        raise ValueError('no')\n",
+            "Mine.chooser failed: ValueError: no (mine.py, line 7)",
+        ),
+        ("raise SystemExit(3)\n", "cannot import"),
+        ("class Mine(Strategy:\n", "SyntaxError"),
+    ],
+)
+def test_a_strategy_of_ones_own_that_is_at_fault_is_refused_and_named(tmp_path, body, said):
+    with pytest.raises(EvolveError) as refused:
+        load(own(tmp_path, HEAD + body))
+    assert said in str(refused.value)
+    assert "mine.py" in str(refused.value)
+
+
+def test_what_a_strategy_of_ones_own_raises_in_a_search_names_file_and_class(tmp_path):
+    strategy = load(own(tmp_path))
+    with (
+        pytest.raises(EvolveError, match=r"mine\.py: Mine: searching with it failed: ZeroDivisionError"),
+        blaming(strategy),
+    ):
+        1 / 0  # noqa: B018
+    with pytest.raises(ZeroDivisionError), blaming(DEFAULT):
+        1 / 0  # noqa: B018
