@@ -22,9 +22,9 @@ Exchange = Callable[[Pair], list[Edit]]
 
 EXCHANGES: tuple[tuple[Exchange, float], ...] = (
     (exchange.uniform, 4.0),
-    (exchange.expression, 2.0),
-    (exchange.branch, 2.0),
-    (exchange.function, 1.0),
+    (exchange.expression, 1.0),
+    (exchange.branch, 1.0),
+    (exchange.function, 2.0),
 )
 _ATTEMPTS = 12
 _BASELINE = 0.25

@@ -11,7 +11,7 @@ import tiny
 from policies import OTHER, POLICIES, REFERENCE, Few, baseline, decisions, failed
 
 from evolve import normal
-from evolve.proposers.mutate import LEAP, OPERATORS, SIMPLIFY, Mutate, accepted
+from evolve.proposers.mutate import LEAP, OPERATORS, SIMPLIFY, Mutate, Style, accepted
 from evolve.proposers.syntax.anatomy import Anatomy
 from evolve.proposers.syntax.expressions import constant
 from evolve.proposers.syntax.material import Material
@@ -192,6 +192,11 @@ def test_a_simplified_policy_is_smaller_in_syntax():
         assert size(ast.parse(proposal.source)) < size(ast.parse(POLICIES[proposal.parents[0]]))
 
 
+def test_a_style_that_shortens_offers_nothing_that_is_as_long():
+    changing = Mutate(Style("shorten", ((constant, 1.0),), shorter=True))
+    assert tiny.asked(changing, Few(baseline(0, OTHER)), Random(1)) is None
+
+
 def test_a_leap_is_offered_on_a_plateau_only_and_makes_many_edits():
     leap, archive = Mutate(LEAP), Few(*(baseline(number, source) for number, source in enumerate(POLICIES)))
     assert not leap.ways(LEAP.patience - 1)
@@ -208,7 +213,7 @@ def test_powers_of_two_mostly_become_powers_of_two():
 
 def test_a_name_that_means_two_things_is_not_taken_for_the_other():
     source = (
-        "def place(models):\n    sizes = [model['size'] for model in models]\n    total = 0\n"
+        "def place(models):\n    sizes = [2 * model['size'] for model in models]\n    total = 0\n"
         "    for model in range(len(models)):\n        total = total + sizes[model]\n    return total\n"
     )
     for _, proposal in mutants(source, count=300):
