@@ -50,11 +50,31 @@ def insist_on_plain(*paths: Path) -> None:
             raise JournalError(f"{path} is a link or no plain file, which is not opened; put the file itself there")
 
 
+@contextmanager
+def making(path: Path) -> Iterator[sqlite3.Connection]:
+    """Makes a file whose content is whole once this has ended without an error, with nothing beside it.
+
+    It is not write-ahead: what is left in a log when the file is closed on a full disk would be lost without a word.
+    """
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        connection.execute("PRAGMA journal_mode=MEMORY")  # half a file is of no use, so nothing need be taken back
+        connection.execute("BEGIN")
+        yield connection
+        connection.execute("COMMIT")
+    finally:
+        connection.close()
+
+
 def connect(path: Path) -> sqlite3.Connection:
     """Opens a file to write to, and makes it if need be."""
     connection = sqlite3.connect(path, timeout=30, isolation_level=None)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=NORMAL")
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 

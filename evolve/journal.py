@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from evolve import rows
-from evolve.database import ADVICE, JournalError, connect, connect_to_read, explained, insist_on_plain, text
+from evolve.database import ADVICE, JournalError, connect, connect_to_read, explained, insist_on_plain, making, text
 from evolve.header import Header, read
 from evolve.ledger import LEDGER_SCHEMA
 from evolve.records import Records
@@ -52,11 +52,10 @@ class Journal(Records):
         with explained(path):
             for file in _files(unfinished):
                 file.unlink(missing_ok=True)
-            connection = connect(unfinished)
-            for statement in _SCHEMA:
-                connection.execute(statement)
-            header.write(connection)
-            connection.close()
+            with making(unfinished) as connection:
+                for statement in _SCHEMA:
+                    connection.execute(statement)
+                header.write(connection)
             unfinished.rename(path)
         return cls.open(path)
 

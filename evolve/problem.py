@@ -235,6 +235,14 @@ class Problem:
         """
         return {}
 
+    def descriptors(self, metrics: Mapping[str, float]) -> Mapping[str, float]:  # noqa: ARG002
+        """Returns how a policy behaved on a case, from its metrics: numbers from 0 to 1 by name, few of them.
+
+        A search keeps policies that behave differently apart, so that another design is not lost to one that scores
+        a little better (Mouret & Clune 2015).  The score is no behaviour.
+        """
+        return {}
+
     def label(self, case: Any) -> str:  # noqa: ARG002
         """Returns a short name of the case for tables; empty: it is numbered."""
         return ""

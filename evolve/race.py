@@ -1,14 +1,14 @@
 """What a policy is raced against: after which cases the judge looks at it, and what it must reach to be judged on."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from evolve.statistics import geometric_mean
 from evolve.types import CaseResult, Evaluation, Layer, Verdict
 
-SHARES = (1 / 8, 1 / 4, 1 / 2)
+SHARES = (1 / 12, 1 / 6, 1 / 3, 1 / 2)
 """Of all cases, after which a policy is looked at."""
 
 FEWEST = 2
@@ -21,8 +21,9 @@ _ROUNDING = 1e-9
 class Stage:
     """A look at a policy after its first ``cases`` cases.
 
-    ``gain`` is what the mean logarithm of its ratios to the parent's may still rise by; infinite: that is not known.
-    ``twins`` says that one which has equalled its parent so far is taken for the same.
+    ``gain`` is what its lead, the mean logarithm of its ratios to the parent's, may still rise by, in standard errors
+    (see ``doubt``); infinite: that is not known.  ``twins`` says that one which has equalled its parent so far is
+    taken for the same.
     """
 
     cases: int
@@ -36,7 +37,7 @@ class Race:
 
     ``order`` is that in which the cases are judged.  ``parent`` holds the ratios of the policy's first parent on each
     case, ``known`` the best that any policy has reached, ``most`` the best that any can reach, infinite where that is
-    not known.  ``least`` is the score that it must exceed to be worth building on, ``length`` that of its parent in
+    not known.  ``least`` is the score that it must exceed to be worth judging on, ``length`` that of its parent in
     characters.
     """
 
@@ -68,12 +69,12 @@ class Race:
 
     def _loses(self, stage: Stage, ratios: Mapping[int, float], length: int) -> str:
         if self._ceiling(ratios) < self.least * (1 - _ROUNDING):
-            return f"cannot exceed {self.least:.4f}, the least worth building on there"
+            return f"cannot exceed {self.least:.4f}, the least that is worth it"
         if all(reached == self.parent[case] for case, reached in ratios.items()):
             same = stage.twins and length >= self.length
             return "the same as its parent so far, and no shorter" if same else ""
         if self._hope(stage, ratios) < self.least * (1 - _ROUNDING):
-            return f"unlikely to exceed {self.least:.4f}, the least worth building on there"
+            return f"unlikely to exceed {self.least:.4f}, the least that is worth it"
         return ""
 
     def _ceiling(self, ratios: Mapping[int, float]) -> float:
@@ -86,8 +87,9 @@ class Race:
         """Returns the score if it gains on its parent what it may still gain."""
         if math.isinf(stage.gain):
             return math.inf
-        lead = math.fsum(math.log(reached / self.parent[case]) for case, reached in ratios.items()) / len(ratios)
-        return geometric_mean(self.parent) * math.exp(lead + stage.gain)
+        leads = [math.log(reached / self.parent[case]) for case, reached in ratios.items()]
+        lead = math.fsum(leads) / len(leads)
+        return geometric_mean(self.parent) * math.exp(lead + stage.gain * doubt(leads, len(self.order)))
 
 
 def looks(cases: int) -> tuple[int, ...]:
@@ -98,6 +100,15 @@ def looks(cases: int) -> tuple[int, ...]:
         if end - (ends[-1] if ends else 0) >= FEWEST and cases - end >= FEWEST:
             ends.append(end)
     return tuple(ends)
+
+
+def doubt(leads: Sequence[float], cases: int) -> float:
+    """Returns the standard error of the mean of some leads as an estimate of that over all cases.
+
+    Their size is that of their squares, not of their scatter: of two or three the scatter may be small by chance.
+    """
+    size = math.sqrt(math.fsum(lead * lead for lead in leads) / len(leads))
+    return size * math.sqrt((cases - len(leads)) / (len(leads) * cases))
 
 
 def raced(race: Race, whole: Evaluation, source: str) -> Evaluation | None:

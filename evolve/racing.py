@@ -1,12 +1,15 @@
 """Who sets what policies are raced against: it learns from those that were judged in full without having been chosen.
 
-A candidate that is stopped though it would have been worth building on is an *error*.  Of all candidates, at most the
-stated share are errors: the thresholds are set by conformal risk control (Angelopoulos et al. 2022; Vovk et al. 2005)
-on a *control group*, which is judged in full whatever it does: the first ``WARM_UP`` candidates, and of the later ones
-a share that is drawn by their numbers alone.  With ``n`` of them, a threshold is so low that at most
-``error * (n + 1) - 1`` of them would have been stopped in error; that holds for the next candidate in as far as it is
-like those before.  Half of the error goes to policies that have fallen behind, half to those that have equalled their
-parents so far.
+A candidate is worth judging on if it is worth building on and better than its parent: of the others few ever lead to
+anything, and they are most.  One that was stopped though it was worth judging on is *lost*.  At most a stated share of
+those that are worth it are lost by falling behind, and another for having equalled their parents so far: the thresholds
+are set by conformal risk control (Angelopoulos et al. 2022) on a *control group*, which is judged in full whatever it
+does, drawn by the candidates' numbers alone; class by class, so that the share holds of those that are worth it however
+few they are (Vovk et al. 2005).  With ``n`` of them, a threshold is so low that at most ``share * (n + 1) - 1`` of them
+would have been lost; that holds for the next one in as far as it is like those before.
+
+In the beginning nobody is in the control group.  So ``EXPERIENCE`` from runs on several problems counts beside it, in
+which it hardly mattered on which: what a candidate needs is measured in standard errors of its own lead.
 
 The order of the cases is learned as well, from those that were judged in full and are not in the control group: first
 the cases on which most changes show, then those whose mean tells most of the mean over all.
@@ -20,27 +23,35 @@ from random import Random
 
 from evolve.archives import Archive
 from evolve.cases import CaseSet
-from evolve.race import Race, Stage, looks
+from evolve.race import Race, Stage, doubt, looks
 from evolve.racing_order import Lead, learned
-from evolve.statistics import ratio
+from evolve.statistics import geometric_mean, ratio
 from evolve.types import Candidate
 
-ERROR, CONTROL, WARM_UP = 0.05, 8, 64
-"""The stated error, of how many candidates one is in the control group, and how many are from the beginning."""
+BEHIND, TWINS, CONTROL = 0.3, 0.125, 24
+"""The shares that may be lost by falling behind and as twins; of how many candidates one is in the control group."""
 
+EXPERIENCE = (0.0,) * 27 + (0.29, 0.57, 0.82, 1.045, 1.06, 1.1, 1.11, 1.16, 1.33, 1.41, 1.54, 1.73, 2.62)
+"""What 40 candidates that are worth it have needed: quantiles of 214 in six runs on dispatch, prism and spot."""
+
+_EQUALLED = (7, 3, 1)  # of the 40, how many had equalled their parents at a look; at later ones as at the last
 _PAIRS = 256  # of the control group that count: the search changes its ways
 _LEARNED = 64  # pairs that the order is learned from
-_EVERY = 32  # of which it is learned anew
+_EVERY = 16  # of which it is learned anew
 _REMEMBERED = 512  # candidates whose children are compared with them
 
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """How the rule would have done on the control group: of so many, how many it would have stopped, and in error."""
+    """How the rule would have done on the control group.
+
+    Of so many that were ``judged`` it would have ``stopped`` some; of those that were ``worth`` it, some were ``lost``.
+    """
 
     judged: int = 0
     stopped: int = 0
-    errors: int = 0
+    worth: int = 0
+    lost: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +64,13 @@ class _Judged:
 class _Pair:
     """A candidate of the control group and its parent: the logarithms of their ratios to each other by case.
 
-    ``lack`` is what the mean of them had to exceed, ``taken`` whether it was worth building on.  ``ahead`` are the
+    ``lack`` is what the mean of them had to exceed, ``worth`` whether it was worth judging on.  ``ahead`` are the
     cases on which it was better than all before, ``shorter`` whether its text is shorter than its parent's.
     """
 
     lead: Lead
     lack: float
-    taken: bool
+    worth: bool
     ahead: frozenset[int]
     shorter: bool
 
@@ -67,10 +78,12 @@ class _Pair:
 class Racing:
     """Sets the races of one run; all that it knows it was told, in order."""
 
-    def __init__(self, error: float = ERROR, control: int = CONTROL, warm_up: int = WARM_UP) -> None:
-        if not 0 < error < 1 or control < 1:
-            raise ValueError(f"expected an error between 0 and 1 and a control group; got {error}, one in {control}")
-        self._error, self._control, self._warm_up = error / 2, control, warm_up
+    def __init__(self, behind: float = BEHIND, twins: float = TWINS, control: int = CONTROL) -> None:
+        if not (0 < behind < 1 and 0 < twins < 1) or control < 1:
+            raise ValueError(
+                f"expected shares between 0 and 1 and a control group; got {behind}, {twins}, 1 in {control}"
+            )
+        self._behind, self._twins, self._control = behind, twins, control
         self._judged: OrderedDict[int, _Judged] = OrderedDict()
         self._pairs: deque[_Pair] = deque(maxlen=_PAIRS)
         self._others: deque[Lead] = deque(maxlen=_LEARNED)
@@ -90,6 +103,7 @@ class Racing:
         Random(f"{seed}/order").shuffle(order)
         self._order, self._known, self._most = tuple(order), (0.0,) * len(order), (math.inf,) * len(order)
         self._stages = tuple(Stage(end) for end in looks(len(order)))
+        self._set()
 
     def race(self, number: int, parents: Sequence[int], archive: Archive) -> Race | None:
         """Returns what turn ``number`` is raced against; None: it is judged in full."""
@@ -116,7 +130,7 @@ class Racing:
         self._known = tuple(map(max, self._known, ratios))
 
     def _controls(self, number: int) -> bool:
-        return number < self._warm_up or Random(f"{self._seed}/{number}/control").random() * self._control < 1
+        return Random(f"{self._seed}/{number}/control").random() * self._control < 1
 
     def _parent(self, parents: Sequence[int], archive: Archive) -> _Judged | None:
         if not parents:
@@ -129,7 +143,8 @@ class Racing:
         return _Judged(tuple(result.ratio for result in member.evaluation.cases), len(member.proposal.source))
 
     def _race(self, parent: _Judged, least: float) -> Race:
-        return Race(self._order, self._stages, parent.ratios, self._known, self._most, least, parent.length)
+        bar = max(least, geometric_mean(parent.ratios))
+        return Race(self._order, self._stages, parent.ratios, self._known, self._most, bar, parent.length)
 
     def _take_reference(self, reference: Candidate) -> None:
         """Works out the best ratio that the bound allows on each case; the first candidate is the reference."""
@@ -146,56 +161,65 @@ class Racing:
 
     def _compare(self, told: Candidate, ratios: tuple[float, ...], parent: _Judged, least: float, taken: bool) -> None:
         lead = tuple(math.log(own / other) for own, other in zip(ratios, parent.ratios, strict=True))
-        if not self._controls(told.number):
+        if self._controls(told.number):
+            self._note(told, lead, ratios, parent, self._race(parent, least), taken)
+        else:
             self._others.append(lead)
             self._unlearned += 1
-            return
-        self._check(self._race(parent, least), ratios, len(told.proposal.source), taken)
-        mean = math.fsum(map(math.log, parent.ratios)) / len(lead)
-        lack = math.log(least) - mean if least > 0 else -math.inf
-        ahead = frozenset(case for case, own in enumerate(ratios) if own > self._known[case])
-        self._pairs.append(_Pair(lead, lack, taken, ahead, len(told.proposal.source) < parent.length))
         if self._unlearned >= _EVERY:
             self._order, self._unlearned = learned(self._others, self._order, self._stages[:2]), 0
+            self._set()
+
+    def _note(
+        self, told: Candidate, lead: Lead, ratios: tuple[float, ...], parent: _Judged, race: Race, taken: bool
+    ) -> None:
+        """Learns from one of the control group."""
+        length = len(told.proposal.source)
+        worth = taken and told.score > race.least * (1 + _ROUNDING)
+        self._check(race, ratios, length, worth)
+        lack = math.log(race.least) - math.fsum(map(math.log, parent.ratios)) / len(lead)
+        ahead = frozenset(case for case, own in enumerate(ratios) if own > self._known[case])
+        self._pairs.append(_Pair(lead, lack, worth, ahead, length < parent.length))
         self._set()
 
-    def _check(self, race: Race, ratios: tuple[float, ...], length: int, taken: bool) -> None:
+    def _check(self, race: Race, ratios: tuple[float, ...], length: int, worth: bool) -> None:
         """Notes how a race would have ended for one of the control group."""
         seen: dict[int, float] = {}
         stopped = False
         for group in race.groups():
             seen |= {case: ratios[case] for case in group}
             stopped = stopped or bool(race.stops(seen, length))
-        audit = self.audit
-        self.audit = Audit(audit.judged + 1, audit.stopped + stopped, audit.errors + (stopped and taken))
+        was = self.audit
+        self.audit = Audit(was.judged + 1, was.stopped + stopped, was.worth + worth, was.lost + (stopped and worth))
 
     def _set(self) -> None:
         """Sets the thresholds anew."""
-        taken = [pair for pair in self._pairs if pair.taken]
-        allowed = math.floor(self._error * (len(self._pairs) + 1) - 1 + _ROUNDING)
-        needed = sorted((self._needed(pair) for pair in taken), reverse=True)
-        factor = math.inf  # while there are too few to say anything
-        if allowed >= 0:
-            factor = needed[allowed] if allowed < len(needed) else 0.0
+        worth = [pair for pair in self._pairs if pair.worth]
+        count = len(worth) + len(EXPERIENCE)
+        needed = sorted([*EXPERIENCE, *(self._needed(pair) for pair in worth)], reverse=True)
+        lost = _allowed(self._behind, count)
+        gain = math.inf if lost < 0 else needed[lost]
         self._stages = tuple(
             Stage(
                 stage.cases,
-                factor * self._spread(stage),
-                allowed >= sum(self._equal(pair, stage) for pair in taken),
+                gain,
+                _EQUALLED[min(look, len(_EQUALLED) - 1)] + sum(self._equal(pair, stage) for pair in worth)
+                <= _allowed(self._twins, count),
             )
-            for stage in self._stages
+            for look, stage in enumerate(self._stages)
         )
 
     def _needed(self, pair: _Pair) -> float:
-        """Returns how many times the spread of a stage must be allowed for, lest a pair be stopped."""
+        """Returns how many standard errors must be allowed for, lest a pair be stopped."""
         most = 0.0
         for stage in self._stages:
             seen = self._order[: stage.cases]
             if not pair.ahead.isdisjoint(seen):
                 break
             if any(pair.lead[case] for case in seen):
-                mean = math.fsum(pair.lead[case] for case in seen) / len(seen)
-                most = max(most, (pair.lack - mean) / self._spread(stage) * (1 + _ROUNDING))
+                leads = [pair.lead[case] for case in seen]
+                short = pair.lack - math.fsum(leads) / len(leads)
+                most = max(most, short / doubt(leads, len(self._order)) * (1 + _ROUNDING))
         return most
 
     def _equal(self, pair: _Pair, stage: Stage) -> bool:
@@ -203,10 +227,10 @@ class Racing:
         seen = self._order[: stage.cases]
         return not pair.shorter and pair.ahead.isdisjoint(seen) and not any(pair.lead[case] for case in seen)
 
-    def _spread(self, stage: Stage) -> float:
-        """Returns how far the mean of so many cases strays from that of all, for draws of variance one."""
-        whole = len(self._order)
-        return math.sqrt((whole - stage.cases) / (stage.cases * whole))
+
+def _allowed(share: float, count: int) -> int:
+    """Returns how many of so many may be lost, for the next one to be lost with no more than this probability."""
+    return math.floor(share * (count + 1) - 1 + _ROUNDING)
 
 
 _ROUNDING = 1e-9

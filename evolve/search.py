@@ -2,9 +2,10 @@
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import takewhile
 from random import Random
 
 from evolve import normal
@@ -92,8 +93,12 @@ class Search:
         return made
 
     def race(self, number: int, made: Proposal | Draft | Miss) -> Race | None:
-        """Returns what a turn's policy is raced against, asked when the turn begins; None: it is judged in full."""
-        if self._racing is None or isinstance(made, Miss) or number < len(self._baselines):
+        """Returns what a turn's policy is raced against, asked when the turn begins; None: it is judged in full.
+
+        So is what a model writes, for that has cost more than its cases do.
+        """
+        by_model = isinstance(made, Draft) or bool(made.model)
+        if self._racing is None or by_model or isinstance(made, Miss) or number < len(self._baselines):
             return None
         return self._racing.race(number, made.parents, self._archive)
 
@@ -104,8 +109,8 @@ class Search:
 
     def recall(self, made: Proposal | Miss) -> None:
         """Takes note of what a turn led to in an earlier sitting, in place of asking."""
-        if isinstance(made, Proposal) and not made.model:
-            self._asked.add(_key(made.source))
+        if not made.model:
+            self._asked.update(self._key_of(made))
         for arm in self._arms:
             arm.proposer.recall(made)
 
@@ -122,6 +127,14 @@ class Search:
         self._credit(told, self._reward(told) if isinstance(told, Candidate) else 0.0)
         for arm in self._arms:
             arm.proposer.tell(told)
+
+    def _key_of(self, made: Proposal | Miss) -> Iterator[str]:
+        """Yields the key of a policy; of one that came again, that of the first, as far as that may still be untold."""
+        if isinstance(made, Proposal):
+            yield _key(made.source)
+        elif (first := _first(made)) is not None:
+            lately = takewhile(lambda admitted: admitted[1] >= first, reversed(self._admitted.items()))
+            yield from (key for key, number in lately if number == first)
 
     def _answered(self, told: Candidate | Miss) -> Candidate | Miss:
         """Takes note of what came of a policy; a model that wrote an old one hears what came of that."""
@@ -175,10 +188,9 @@ class Search:
         raise Exhausted(self.trouble or f"no proposer had anything new to offer in {ATTEMPTS} attempts")
 
     def _attempt(self, rng: Random) -> Proposal | Draft | None:
-        try:
-            parent = self._archive.parent(rng)
-        except LookupError:
+        if not len(self._archive):
             return None
+        parent = self._archive.parent(rng)
         levers = self._levers(self._archive.idle(parent))
         if not levers:
             return None

@@ -5,7 +5,7 @@ import hashlib
 import shlex
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -13,8 +13,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from evolve import catalog, finalists, loop
+from evolve.archives.grid import Describe
 from evolve.budget import Budget, Limit
-from evolve.cases import CaseSet, basis_of, cases_of, insist_on_searchable
+from evolve.cases import CaseSet, basis_of, blaming, cases_of, insist_on_searchable
 from evolve.database import JournalError
 from evolve.executors import Executor
 from evolve.executors.cached import CachedExecutor
@@ -26,12 +27,15 @@ from evolve.journal import Journal
 from evolve.ledger import Ledger
 from evolve.listener import Listener
 from evolve.models import RecordingEnded, Writers
-from evolve.problem import Problem, ProblemError
+from evolve.problem import Problem, ProblemError, steady
 from evolve.racing import Racing
 from evolve.search import Exhausted, Search
 from evolve.strategies import DEFAULT, Strategy
 from evolve.types import Candidate, EvolveError, Miss, Outcome, Usage, Verdict
 from evolve.writers import Writing
+
+WORTH_RACING = 16
+"""Cases below which all policies are judged in full: on so few, a look tells little and saves little."""
 
 EMBEDDED = Writing()
 """No model: the embedded proposers write all policies."""
@@ -112,7 +116,14 @@ def search(
                 ) as writers,
             ):
                 chooser, racing = strategy.chooser(), _racing(strategy, judged, journal.header)
-                searching = Search(problem.baselines(), arms, strategy.archive(), journal.header.seed, chooser, racing)
+                searching = Search(
+                    problem.baselines(),
+                    arms,
+                    strategy.archive(_describing(problem)),
+                    journal.header.seed,
+                    chooser,
+                    racing,
+                )
                 listener = Listener(journal, budget, partial(waiting, _paused(out)), sleep)
                 end = _search(searching, problem, journal, executor, writers, budget, report, listener)
                 choosing()
@@ -156,6 +167,16 @@ def _search(
     )
 
 
+def _describing(problem: Problem) -> Describe:
+    """Returns what tells the niches of policies apart; a problem that fails over it is at fault."""
+
+    def describe(metrics: Mapping[str, float]) -> Mapping[str, float]:
+        with blaming(problem, "descriptors"):
+            return {name: float(value) for name, value in problem.descriptors(steady(problem, metrics)).items()}
+
+    return describe
+
+
 def _paused(out: Path) -> str:
     return f"paused; `evolve resume {shlex.quote(str(out))}` goes on"
 
@@ -168,7 +189,8 @@ def _executor(problem: Problem, workers: int | None, *, unsafe: bool, reuse: boo
 
 def _racing(strategy: Strategy, cases: CaseSet, header: Header) -> Racing | None:
     """Returns what stops policies early, but where results are measured: those of two policies are not alike."""
-    racing = None if cases.problem.timed or header.basis else strategy.racing()
+    too_few = len(cases) < WORTH_RACING
+    racing = None if too_few or cases.problem.timed or header.basis else strategy.racing()
     if racing is not None:
         racing.begin(cases, header.seed)
     return racing

@@ -34,9 +34,10 @@ FEW = 20
 class Writing:
     """Who writes, and how it is asked.
 
-    ``embedded`` is the share of turns that go to the embedded proposers.  ``concurrency`` bounds the
-    calls under way, ``answer_tokens`` an answer with its reasoning, ``prompt_tokens`` a question.
-    ``prompts`` is a folder of templates in place of ours.
+    ``embedded`` is the share of turns that go to the embedded proposers while nothing is known of who leads to
+    more; what becomes of it then is up to the strategy's chooser.  ``concurrency`` bounds the calls under way,
+    ``answer_tokens`` an answer with its reasoning, ``prompt_tokens`` a question.  ``prompts`` is a folder of
+    templates in place of ours.
     """
 
     models: tuple[ModelSpec, ...] = ()
@@ -100,7 +101,7 @@ class Writing:
         return ", ".join(parts)
 
     def arms(self, problem: Problem, cases: CaseSet, strategy: Strategy = DEFAULT) -> tuple[Arm, ...]:
-        """Returns the proposers with their weights."""
+        """Returns the proposers with their weights: their shares of the turns while nothing is known of them."""
         own = strategy.arms() if self.embedded else []
         whole = sum(arm.weight for arm in own)
         arms = [Arm(arm.proposer, self.embedded * arm.weight / whole) for arm in own]

@@ -68,6 +68,35 @@ def test_a_full_disk_ends_a_run_in_a_line_and_with_room_the_same_command_goes_on
     assert before or size == "100k"
 
 
+MADE = """
+import subprocess, sys
+from pathlib import Path
+from evolve.database import JournalError
+from evolve.header import Header
+from evolve.journal import Journal
+
+file = Path("small/journal.sqlite")
+for size in range(40, 400, 12):
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}k", "none", "small"], check=True)
+    try:
+        Journal.create(file, Header("tiny", "tiny.py", "d", "0", 0, 8, "train", "", "", "h", "now")).close()
+    except JournalError as error:
+        assert "make room on its disk" in str(error), (size, error)
+    if file.exists():
+        subprocess.run(["mount", "-o", "remount,size=50m", "small"], check=True)
+        with Journal.open(file) as journal:
+            journal.check()
+    print(size, file.exists())
+    subprocess.run(["umount", "-l", "small"], check=True)
+"""
+
+
+def test_on_a_full_disk_a_journal_is_made_whole_or_not_at_all(tmp_path):
+    done = in_a_mount_namespace(tmp_path, f"{shlex.join([sys.executable, '-c', MADE])}")
+    assert done.returncode == 0, done.stderr
+    assert {line.split()[1] for line in done.stdout.splitlines()} == {"False", "True"}
+
+
 def test_a_full_shared_memory_disturbs_nothing(tmp_path):
     done = in_a_mount_namespace(
         tmp_path,

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from random import Random
 
 import pytest
@@ -13,9 +14,11 @@ import tiny
 
 from evolve import normal
 from evolve.archives.lineages import Lineages
+from evolve.proposers import Proposer
 from evolve.proposers.answers import edited, written
+from evolve.proposers.crossover import Crossover
 from evolve.proposers.layout import Unusable
-from evolve.proposers.mutate import Mutate
+from evolve.proposers.mutate import LEAP, SIMPLIFY, Mutate
 from evolve.proposers.tune import Tune
 from evolve.search import Search
 from evolve.text import unified
@@ -116,17 +119,17 @@ def parts(source: str):
     yield lambda: edited(whole, tiny.REFERENCE, ("guess",))
     yield lambda: Search([], [], Lineages(), 0).admit(1, Proposal(source, "llm", model="m"))
     yield lambda: Search([], [], Lineages(), 0).tell(hostile)
-    yield lambda: mutated(archive, source)
+    for proposer in (Mutate(), Mutate(SIMPLIFY), Mutate(LEAP), Crossover()):
+        yield partial(bred, proposer, archive, source)
     yield lambda: Tune().tell(hostile)
     yield lambda: [tiny.asked(Tune(), archive, Random(seed)) for seed in range(2)]
     yield lambda: unified(tiny.REFERENCE, source, "#0", "#1")
 
 
-def mutated(archive: Lineages, source: str) -> None:
-    mutate = Mutate()
-    mutate.tell(tiny.judged(0, 1.0, source, proposer="baseline"))
+def bred(proposer: Proposer, archive: Lineages, source: str) -> None:
+    proposer.tell(tiny.judged(0, 1.0, source, proposer="baseline"))
     for seed in range(2):
-        tiny.asked(mutate, archive, Random(seed))
+        tiny.asked(proposer, archive, Random(seed), idle=LEAP.patience)
 
 
 def read_all(source: str) -> None:

@@ -661,6 +661,28 @@ def test_a_recorded_run_is_repeated_to_the_bit_with_one_worker_and_with_two_when
     )
 
 
+def raced(run):
+    """Returns what came of each turn; what a policy that was stopped early was asked is not known from a cache."""
+    return sql(
+        "SELECT number, source, outcome, verdict, score, feedback, confirmed, simulations, results FROM proposals "
+        "LEFT JOIN (SELECT * FROM evaluations WHERE cases = 'train') USING (number) ORDER BY number",
+        run,
+    )
+
+
+def test_a_recorded_run_that_stops_policies_early_is_repeated_by_any_number_of_workers_and_from_the_cache(evolve, home):
+    tiny.write(home, changes=[("split.seeds(6)", "split.seeds(24)")])
+    again = ["--embedded", 0.5, "--concurrency", 4]
+    with LlmServer(good) as server:
+        url = server.url
+        assert evolve(*command(url, *again, "--record", "tape", "--fresh", out="recorded", evaluations=40)).status == 0
+    assert sum(turn[3] == "OUTRACED" for turn in raced("recorded")) > 2
+    for workers in (2, 1):  # the first judges, the second looks up
+        replay = ["--replay", "tape", "--workers", workers]
+        assert evolve(*command(url, *again, *replay, out=workers, evaluations=40)).status == 0
+        assert raced(workers) == raced("recorded")
+
+
 def test_a_recording_that_ends_in_trouble_ends_so_again(evolve, near):
     def script(body, n):
         return good(body, n) if n < 6 else Status(401, "expired")

@@ -6,7 +6,7 @@ import pickle
 import pytest
 from test_judge import HONEST, Guess, judge_of, policy
 
-from evolve.race import Race, Stage, looks, raced
+from evolve.race import Race, Stage, doubt, looks, raced
 from evolve.types import Verdict
 
 ORDER = (5, 0, 3, 1, 2, 4)
@@ -15,7 +15,7 @@ ORDER = (5, 0, 3, 1, 2, 4)
 def race(**changes) -> Race:
     facts = {
         "order": ORDER,
-        "stages": (Stage(2, gain=0.1, twins=True), Stage(4, gain=0.1, twins=True)),
+        "stages": (Stage(2, gain=1.0, twins=True), Stage(4, gain=1.0, twins=True)),
         "parent": (1.0,) * 6,
         "known": (2.0,) * 6,
         "most": (math.inf,) * 6,
@@ -25,7 +25,7 @@ def race(**changes) -> Race:
     return Race(**{**facts, **changes})
 
 
-@pytest.mark.parametrize(("cases", "ends"), [(3, ()), (4, (2,)), (8, (2, 4)), (12, (2, 6)), (24, (3, 6, 12))])
+@pytest.mark.parametrize(("cases", "ends"), [(3, ()), (4, (2,)), (8, (2, 4)), (12, (2, 4, 6)), (24, (2, 4, 8, 12))])
 def test_few_cases_are_looked_at_less_often(cases, ends):
     assert looks(cases) == ends
 
@@ -36,8 +36,21 @@ def test_a_policy_that_has_fallen_behind_is_stopped_only_where_it_was_looked_at(
 
 
 def test_a_policy_that_may_still_gain_enough_goes_on():
-    assert race().stops({5: 0.95, 0: 0.95}, 100) == ""
+    assert race().stops({5: 0.8, 0: 1.1}, 100) == ""
+    assert race(stages=(Stage(2, gain=0.5),)).stops({5: 0.8, 0: 1.1}, 100) != ""
     assert race(stages=(Stage(2),)).stops({5: 0.1, 0: 0.1}, 100) == ""
+
+
+def test_how_large_a_change_is_does_not_matter_but_how_alike_it_is_on_the_cases():
+    for size in (1e-6, 0.1):
+        assert race().stops({5: 1 - size, 0: 1 - 0.3 * size}, 100) != ""
+        assert race().stops({5: 1 - size, 0: 1 + 0.3 * size}, 100) == ""
+
+
+def test_the_doubt_is_the_standard_error_of_a_mean_of_some_of_all():
+    assert doubt([0.1, -0.1], 4) == pytest.approx(0.1 * math.sqrt(1 / 2 - 1 / 4))
+    assert doubt([0.1, 0.1], 4) == doubt([0.1, -0.1], 4)
+    assert doubt([0.1, 0.1], 2) == 0.0
 
 
 def test_a_policy_that_no_bound_lets_come_up_is_stopped_without_doubt():
@@ -55,8 +68,8 @@ def test_a_policy_that_equals_its_parent_is_stopped_unless_it_is_shorter():
 
 
 def test_a_policy_that_is_the_best_on_a_case_is_never_stopped():
-    assert race().stops({5: 0.1, 0: 2.1}, 100) == ""
-    assert race().stops({5: 0.1, 0: 2.0}, 100) != ""
+    assert race(known=(0.9,) * 6).stops({5: 0.1, 0: 0.95}, 100) == ""
+    assert race(known=(0.95,) * 6).stops({5: 0.1, 0: 0.95}, 100) != ""
 
 
 def test_a_race_travels():

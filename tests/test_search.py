@@ -1,17 +1,29 @@
 """What is asked for: baselines first, nothing twice, the same for the same seed and history."""
 
+import os
+import subprocess
+import sys
+from collections import Counter, deque
 from dataclasses import replace
 from itertools import count
+from pathlib import Path
+from random import Random
 
 import pytest
 import tiny
 
+from evolve import catalog
 from evolve.archives.elite import Elite
 from evolve.bandit import Lever, Yield
+from evolve.cases import cases_of
 from evolve.proposers import ONLY, Way
 from evolve.proposers.mutate import Mutate
+from evolve.race import raced
+from evolve.racing import Racing
 from evolve.search import ATTEMPTS, TAKEN, Arm, Exhausted, Search
-from evolve.types import Baseline, Candidate, Miss, Outcome, Proposal, Usage
+from evolve.statistics import geometric_mean
+from evolve.strategies import DEFAULT
+from evolve.types import Baseline, Candidate, CaseResult, Evaluation, Miss, Outcome, Proposal, Usage, Verdict
 
 BASELINES = [Baseline("reference", tiny.REFERENCE, "the one"), Baseline("zero", "def guess(x):\n    return 0\n")]
 
@@ -93,6 +105,34 @@ def test_a_recalled_proposal_counts_as_asked_for():
     assert searching.ask(2).source.endswith("6\n")
 
 
+def test_a_policy_that_came_again_is_as_little_asked_for_after_an_interruption():
+    five, six = "def guess(x):\n    return 5\n", "def guess(x):\n    return 6\n"
+    by_model = Proposal("def guess(value):\n    return 5\n", "llm", model="m")
+    first, resumed = (search(Scripted("s", [*sources, six])) for sources in ([five, five], [five]))
+    for searching in (first, resumed):
+        play(searching, 0, 2)
+    assert first.ask(3).source == five
+    first.admit(2, by_model)
+    again = first.admit(3, Proposal(five, "s"))
+    assert again.outcome is Outcome.NOT_NEW
+    resumed.recall(by_model)
+    resumed.admit(2, by_model)
+    resumed.recall(again)
+    resumed.admit(3, again)
+    assert first.ask(4) == resumed.ask(4)
+
+
+def test_what_an_archive_raises_is_no_empty_archive():
+    class Broken(Elite):
+        def parent(self, rng):
+            raise KeyError("mine")
+
+    searching = Search(BASELINES, [Arm(Scripted("s", constants()), 1.0)], Broken(), 0)
+    play(searching, 0, 2)
+    with pytest.raises(KeyError, match="mine"):
+        searching.ask(2)
+
+
 def test_text_that_no_file_can_hold_is_not_asked_for():
     searching = search(Scripted("s", ["def guess(x):\n    return '\udc80'\n", "def guess(x):\n    return 6\n"]))
     play(searching, 0, 2)
@@ -138,6 +178,82 @@ def test_a_proposal_depends_on_seed_number_and_what_was_told_and_on_nothing_else
         other.tell(Candidate(number, proposal, tiny.made_up(proposal.source)))
     assert one.ask(20) == other.ask(20)
     assert play(search(Mutate(), seed=1), 0, 20) != asked
+
+
+# All parts of the default together
+
+LAG, TURNS, CASES = 8, 200, 24
+CUTS = (1, 2, 3, 9, 17, 60, 131, 180)
+
+
+@pytest.fixture
+def made(tmp_path):
+    """Returns searches as the default goes about them."""
+    problem = catalog.load(str(tiny.write(tmp_path, changes=[("split.seeds(6)", f"split.seeds({CASES})")])))
+    cases = cases_of(problem, "train")
+
+    def made():
+        racing = Racing()
+        racing.begin(cases, 5)
+        return Search(BASELINES, DEFAULT.arms(), DEFAULT.archive(described), 5, DEFAULT.chooser(), racing)
+
+    return made
+
+
+def described(metrics):
+    return {"error": metrics["error"] / 20}
+
+
+def judged(source, race):
+    """Returns results that are a policy's own, alike among those that begin alike; some crash, some lose their race."""
+    rng, family = Random(source), Random(source[:60])
+    if rng.random() < 0.1:
+        return Evaluation(Verdict.CRASHED, feedback="ZeroDivisionError", simulations=1)
+    base = family.gauss(1.0, 0.05)
+    ratios = [round(base + (rng.random() < 0.5) * rng.gauss(0, 0.05), 3) for _ in range(CASES)]
+    results = tuple(CaseResult(f"case {n}", ratio, {"error": 10 / ratio}) for n, ratio in enumerate(ratios))
+    whole = Evaluation(Verdict.OK, geometric_mean(ratios), results, "fair", 0.1, CASES, simulations=CASES)
+    return (race and raced(race, whole, source)) or whole
+
+
+def gone(searching, turns, known=()):
+    """Returns what was asked, what it was raced against and what came of it; what is known is recalled."""
+    found, under_way = [], deque()
+    for number in range(turns):
+        while len(under_way) >= LAG or (under_way and number == len(BASELINES)):
+            searching.tell(under_way.popleft())
+        proposal = known[number][0] if number < len(known) else searching.ask(number)
+        if number < len(known):
+            searching.recall(proposal)
+        race = searching.race(number, proposal)
+        assert searching.admit(number, proposal) == proposal
+        evaluation = judged(proposal.source, race)
+        under_way.append(Candidate(number, proposal, evaluation))
+        found.append((proposal, race, evaluation))
+    return found
+
+
+def test_a_search_that_is_resumed_at_any_turn_goes_on_as_if_it_had_not_been_stopped(made):
+    whole = gone(made(), TURNS)
+    assert len(Counter(proposal.proposer for proposal, _, _ in whole)) >= 4
+    assert Counter(evaluation.verdict for _, _, evaluation in whole)[Verdict.OUTRACED] > 5
+    for cut in CUTS:
+        assert gone(made(), min(cut + 40, TURNS), whole[:cut]) == whole[: cut + 40]
+
+
+def test_what_is_asked_for_does_not_depend_on_the_order_of_sets():
+    script = (
+        "import test_search as t\n"
+        "searching = t.Search(t.BASELINES, t.DEFAULT.arms(), t.DEFAULT.archive(t.described), 5, t.DEFAULT.chooser())\n"
+        "print([proposal.source for proposal, _, _ in t.gone(searching, 120)])"
+    )
+    command = [sys.executable, "-c", script]
+    here = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+    told = {
+        subprocess.run(command, env=here | {"PYTHONHASHSEED": seed}, capture_output=True, check=True).stdout
+        for seed in ("1", "2")
+    }
+    assert len(told) == 1
 
 
 # What came of it

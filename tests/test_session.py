@@ -68,6 +68,17 @@ def test_the_same_seed_gives_the_same_run_with_one_worker_and_with_two_in_one_si
         assert (one / "best.py").read_text() == finalists.proposal(journal, outcome.best).source
 
 
+def test_the_same_seed_gives_the_same_run_where_policies_are_stopped_early_also_from_the_cache(tmp_path):
+    problem = catalog.load(str(tiny.write(tmp_path, changes=[("split.seeds(6)", "split.seeds(24)")])))
+    one, two, three = tmp_path / "one", tmp_path / "two", tmp_path / "three"
+    outcome = search(problem, one, Limit(60), seed=6, workers=1, reuse=False)
+    search(problem, two, Limit(25), seed=6, workers=2)
+    assert search(problem, two, Limit(60), workers=2) == outcome
+    assert search(problem, three, Limit(60), seed=6, workers=1) == outcome
+    assert candidates(one) == candidates(two) == candidates(three)
+    assert sum(row[2] is Verdict.OUTRACED for row in candidates(one)) > 2
+
+
 def test_another_seed_gives_another_run(problem, tmp_path):
     search(problem, tmp_path / "a", Limit(20), seed=1, workers=1)
     search(problem, tmp_path / "b", Limit(20), seed=2, workers=1)

@@ -7,6 +7,10 @@ from evolve import catalog
 from evolve.budget import Budget, Limit
 from evolve.cases import split_cases
 from evolve.models.spec import ModelSpec, Price
+from evolve.proposers.mutate import Mutate
+from evolve.proposers.tune import Tune
+from evolve.search import Arm
+from evolve.strategies import Strategy
 from evolve.types import NO_USAGE, EvolveError, Miss, Outcome, Usage
 from evolve.writers import Writing, estimate
 
@@ -86,10 +90,14 @@ def test_settings_that_contradict_each_other_are_refused(settings, message):
         Writing(**settings)
 
 
-def test_the_proposers_share_the_turns_as_they_are_told_to(cases):
-    arms = writing(embedded=0.25).arms(*cases)
+def test_the_proposers_begin_with_the_shares_that_they_are_told(cases):
+    class Two(Strategy):
+        def arms(self):
+            return [Arm(Mutate(), 3.0), Arm(Tune(), 1.0)]
+
+    arms = writing(embedded=0.25).arms(*cases, Two())
     assert {arm.proposer.name: arm.weight for arm in arms} == {"mutate": 0.1875, "tune": 0.0625, "llm": 0.75}
-    assert [arm.proposer.name for arm in Writing().arms(*cases)] == ["mutate", "tune"]
+    assert [arm.proposer.name for arm in Writing().arms(*cases, Two())] == ["mutate", "tune"]
     assert [arm.proposer.name for arm in writing().arms(*cases)] == ["llm"]
 
 

@@ -153,6 +153,10 @@ class Eplb(Problem):
             f"{_time(case, metrics)}"
         )
 
+    def descriptors(self, metrics: Mapping[str, float]) -> Mapping[str, float]:
+        """Returns the share of slots whose weights moved."""
+        return {"moved": metrics["share_moved"]}
+
     def label(self, case: Case) -> str:
         """Returns the set with the case's number, its GPUs and its layers."""
         return case.label

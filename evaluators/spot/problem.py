@@ -119,6 +119,11 @@ class Spot(Problem):
             f"finished {case.deadline / HOUR - metrics['finished_hours']:.1f} h early"
         )
 
+    def descriptors(self, metrics: Mapping[str, float]) -> Mapping[str, float]:
+        """Returns the shares of the time on demand and idle."""
+        whole = metrics["finished_hours"]
+        return {"on_demand": metrics["on_demand_hours"] / whole, "idle": metrics["idle_hours"] / whole}
+
     def label(self, case: Case) -> str:
         """Returns the pool or split with the case's number, deadline and changeover."""
         return case.label

@@ -22,8 +22,11 @@ FEWEST = 3
 PATIENCE = 12
 """Candidates without progress after which an island that does not lead retires."""
 
+LEAD = 0.6
+"""How often the parent is the best of all, of equals the latest: a short search has no time for anything else."""
+
 WITHIN = 0.8
-"""How often a parent is chosen within an island, each as often as any other, and not among the best of all."""
+"""How often another parent is chosen within an island, each as often as any other, and not among the best of all."""
 
 REMEMBERED = 1024
 """Candidates of which it is known where they belong, besides the members: children come soon after their parents."""
@@ -39,9 +42,12 @@ class Islands:
 
     A candidate belongs to the island of its first parent; one without parents begins an island.  An island that
     has not become better for ``PATIENCE`` candidates retires unless it leads.  ``describe`` says how a policy
-    behaved, for the niches.  Each switch turns one part off: ``islands`` all but one of them, ``niches`` the
-    difference between niches, ``pareto`` the winners of cases, ``migration`` the trade between islands,
-    ``sparing`` the preference for what was seldom built on.
+    behaved, for the niches.  Each switch turns one part off: ``lead`` building mostly on the best, ``islands`` all
+    but one of them, ``niches`` the difference between niches, ``pareto`` the winners of cases, ``migration`` the
+    trade between islands, ``sparing`` the preference for what was seldom built on.
+
+    The best to build on is the latest of those that are equally good, though it is no member: to go on from what
+    changed nothing crosses plateaus (Jansen & Wegener 2001).
     """
 
     def __init__(
@@ -49,13 +55,15 @@ class Islands:
         describe: Describe = undescribed,
         capacity: int = 32,
         *,
+        lead: bool = True,
         islands: bool = True,
         niches: bool = True,
         pareto: bool = True,
         migration: bool = True,
         sparing: bool = True,
     ) -> None:
-        self._capacity, self._many, self._migration, self._sparing = capacity, islands, migration, sparing
+        self._capacity, self._lead, self._many = capacity, lead, islands
+        self._migration, self._sparing = migration, sparing
         place = partial(niche, describe=describe) if niches else _nowhere
         self._new = partial(Island, niche=place, pareto=pareto)
         self._islands: dict[int, Island] = {}  # by the order in which they began
@@ -65,6 +73,7 @@ class Islands:
         self._homes: dict[int, int] = {}  # the island of each of the latest candidates
         self._twins: dict[tuple[float, ...], Candidate] = {}  # members by behaviour
         self._uses: dict[int, int] = {}  # how often a member was built on
+        self._latest: Candidate | None = None  # of the best
 
     @property
     def best(self) -> Candidate | None:
@@ -78,6 +87,8 @@ class Islands:
         if name is None:
             return False
         self._remember(candidate, name)
+        if candidate.evaluation.score is not None and (self._latest is None or candidate.score >= self._latest.score):
+            self._latest = candidate
         changed = self._take(candidate, self._islands[name])
         changed |= self._moved_on(name)
         if changed:
@@ -86,6 +97,8 @@ class Islands:
 
     def parent(self, rng: Random) -> Candidate:
         islands = [*self._islands.values()]
+        if self._lead and self._latest is not None and rng.random() < LEAD:
+            return self._latest
         if len(islands) > 1 and rng.random() >= WITHIN:
             leaders = self._members[: 2 * LEAST]
             return tournament(leaders, [self._uses.get(member.number, 0) for member in leaders], rng)
@@ -105,7 +118,7 @@ class Islands:
         return [*found.values()]
 
     def idle(self, member: Candidate) -> int:
-        return min((self._islands[name].idle for name in self._seats.get(member.number, [])), default=0)
+        return min((self._islands[name].idle for name in self._known(member.number)), default=0)
 
     def least(self, parents: Sequence[int]) -> float:
         """Returns the score at or below which a child of these parents is taken only for winning a case."""

@@ -24,7 +24,7 @@ def compare(compare: argparse.ArgumentParser) -> None:
         default=STRATEGIES,
         metavar="A,B",
         help=f"the first is the one that the others are compared with (default {STRATEGIES}); default-without-X lacks "
-        "a mechanism, FILE.py:CLASS is one of your own, whose file is imported",
+        "a mechanism, default-without-X+Y two, FILE.py:CLASS is one of your own, whose file is imported",
     )
     compare.add_argument(
         "--evaluations",

@@ -25,7 +25,7 @@ def run(run: argparse.ArgumentParser) -> None:
     common.workers(run)
     common.unsafe(run)
     run.add_argument(
-        "--fresh", action="store_true", help="judge every policy anew, also those that another run has judged"
+        "--fresh", action="store_true", help="judge every policy anew, also what your other runs have judged"
     )
     run.add_argument("--out", type=Path, metavar="DIR", help="the run's folder (default: a new one in runs/)")
     _add_budget(
@@ -66,7 +66,10 @@ def _add_models(models: argparse._ArgumentGroup) -> None:
         "--price", metavar="IN/OUT", help="dollars per million tokens, where LiteLLM does not know them"
     )
     models.add_argument(
-        "--embedded", type=kinds.share, metavar="SHARE", help="share of proposals by the embedded proposers (default 0)"
+        "--embedded",
+        type=kinds.share,
+        metavar="SHARE",
+        help="share of the embedded proposers (default 0) while nothing is known; then who leads to more for its cost",
     )
     models.add_argument("--concurrency", type=kinds.positive, metavar="N", help="calls under way at a time (default 8)")
     models.add_argument(
@@ -92,7 +95,7 @@ def prompt(prompt: argparse.ArgumentParser) -> None:
         "--operator",
         choices=("edit", "rewrite", "combine", "repair", "simplify", "new_direction", "notes"),
         default="edit",
-        help="default: edit",
+        help="what is asked for (default: edit); new_direction and notes come where nothing better is found for long",
     )
     prompt.add_argument(
         "--cases", type=kinds.no_split, metavar="NAME_OR_FILE", help="as in a search on these cases instead of train"

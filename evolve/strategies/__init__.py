@@ -7,7 +7,8 @@ differ and give it another name: whatever a method does not say stays as it is b
 from collections.abc import Sequence
 
 from evolve.archives import Archive
-from evolve.archives.lineages import Lineages
+from evolve.archives.grid import Describe
+from evolve.archives.islands import Islands, undescribed
 from evolve.bandit import Bandit, Chooser
 from evolve.proposers.crossover import Crossover
 from evolve.proposers.mutate import LEAP, SIMPLIFY, Mutate
@@ -22,9 +23,9 @@ class Strategy:
 
     name = "default"
 
-    def archive(self) -> Archive:
-        """Returns what keeps the candidates worth building on, still empty."""
-        return Lineages()
+    def archive(self, describe: Describe = undescribed) -> Archive:
+        """Returns what keeps the candidates worth building on, still empty; ``describe`` is ``Problem.descriptors``."""
+        return Islands(describe)
 
     def arms(self) -> Sequence[Arm]:
         """Returns the embedded proposers with their weights."""

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from evolve.archives import Archive
 from evolve.archives.elite import Elite
-from evolve.archives.islands import Islands
+from evolve.archives.grid import Describe
+from evolve.archives.islands import Islands, undescribed
 from evolve.bandit import Chooser, Fixed
 from evolve.racing import Racing
 from evolve.search import Arm
@@ -16,7 +17,7 @@ PREFIX = "default-without-"
 
 BANDIT, RACING, LINEAGES = "bandit", "racing", "lineages"
 
-SWITCHES = ("islands", "niches", "pareto", "migration", "sparing")
+SWITCHES = ("lead", "islands", "niches", "pareto", "migration", "sparing")
 """Parts of ``Islands`` that can be turned off, by the names of its parameters."""
 
 
@@ -35,14 +36,16 @@ class Without(Strategy):
         if not self.arms():
             raise EvolveError(f"{self.name} has no proposer left; leave one of them in")
 
-    def archive(self) -> Archive:
+    def archive(self, describe: Describe = undescribed) -> Archive:
         """Returns the archive of the default with parts turned off, or one elite in its place."""
         if LINEAGES in self._lacking:
             return Elite()
         on = {part: part not in self._lacking for part in SWITCHES}
         if all(on.values()):
-            return super().archive()
+            return super().archive(describe)
         return Islands(
+            describe,
+            lead=on["lead"],
             islands=on["islands"],
             niches=on["niches"],
             pareto=on["pareto"],

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
 
+from evolve.archives.islands import undescribed
 from evolve.cases import place
 from evolve.search import Arm
 from evolve.strategies import DEFAULT, Strategy
@@ -128,7 +129,7 @@ def _insist_on_name(path: Path, kind: str, strategy: Strategy) -> None:
 
 def _check(path: Path, kind: str, strategy: Strategy) -> None:
     """Asks a strategy for its parts once, before a folder is made, and refuses what no search can use."""
-    archive = _asked(path, kind, "archive", strategy.archive)
+    archive = _asked(path, kind, "archive", lambda: strategy.archive(undescribed))
     arms = _asked(path, kind, "arms", strategy.arms)
     chooser = _asked(path, kind, "chooser", strategy.chooser)
     racing = _asked(path, kind, "racing", strategy.racing)

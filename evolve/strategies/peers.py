@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from evolve.archives import Archive
+from evolve.archives.grid import Describe
+from evolve.archives.islands import undescribed
 from evolve.archives.plain import Latest, Reservoir, Starts
 from evolve.bandit import Chooser, Fixed
 from evolve.proposers.deaf import Deaf
@@ -30,7 +32,7 @@ class BestOfN(_Peer):
 
     name = "best-of-n"
 
-    def archive(self) -> Archive:
+    def archive(self, describe: Describe = undescribed) -> Archive:  # noqa: ARG002
         """Returns one that keeps the baselines alone."""
         return Starts()
 
@@ -47,7 +49,7 @@ class Sequential(_Peer):
 
     name = "sequential"
 
-    def archive(self) -> Archive:
+    def archive(self, describe: Describe = undescribed) -> Archive:  # noqa: ARG002
         """Returns one that offers the best alone."""
         return Latest()
 
@@ -57,6 +59,6 @@ class Anyone(_Peer):
 
     name = "random"
 
-    def archive(self) -> Archive:
+    def archive(self, describe: Describe = undescribed) -> Archive:  # noqa: ARG002
         """Returns a sample of all."""
         return Reservoir()

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 import tiny
 
-from evolve.archives.islands import LEAST, MOST, PATIENCE, REMEMBERED, Islands
+from evolve.archives.islands import LEAD, LEAST, MOST, PATIENCE, REMEMBERED, Islands
 from evolve.statistics import geometric_mean
 from evolve.types import Candidate, CaseResult, Evaluation, Proposal, Verdict
 
@@ -19,9 +19,9 @@ def on(number, *ratios, parents=(), size=100, verdict=Verdict.OK):
     return Candidate(number, Proposal("x" * size, "mutate", "", parents), Evaluation(verdict, score, results))
 
 
-def planted(*scores, **switches):
-    """An archive of one baseline for each score."""
-    archive = Islands(**switches)
+def planted(*scores, lead=False, **switches):
+    """An archive of one baseline for each score; it does not build mostly on the best."""
+    archive = Islands(lead=lead, **switches)
     for number, score in enumerate(scores):
         archive.add(tiny.judged(number, score, source=f"baseline {number}"))
     return archive
@@ -124,7 +124,7 @@ def test_what_a_retired_island_leaves_goes_to_the_others():
 
 
 def test_where_few_islands_are_left_one_begins_with_the_member_that_behaves_least_like_the_best():
-    archive = Islands(migration=False)
+    archive = Islands(lead=False, migration=False)
     for candidate in (on(0, 2.0, 2.0), on(1, 0.5, 0.5), on(2, 0.6, 0.6)):
         archive.add(candidate)
     for number, ratios in ((3, (1.9, 2.0)), (4, (0.9, 3.0)), (5, (1.8, 2.0))):
@@ -162,7 +162,7 @@ def test_without_islands_all_compete_with_each_other():
 
 def test_without_niches_only_the_score_counts():
     def kept(**switches):
-        archive = Islands(capacity=3, islands=False, pareto=False, **switches)
+        archive = Islands(capacity=3, lead=False, islands=False, pareto=False, **switches)
         for number, size in enumerate((5000, 100, 100, 100)):
             archive.add(on(number, 1.0 + number / 100, size=size, parents=(0,) if number else ()))
         archive.add(on(9, 0.9 + 0.2, size=100, parents=(0,)))
@@ -174,7 +174,7 @@ def test_without_niches_only_the_score_counts():
 
 def test_without_a_front_the_winner_of_a_case_needs_a_score():
     def kept(**switches):
-        archive = Islands(capacity=2, islands=False, **switches)
+        archive = Islands(capacity=2, lead=False, islands=False, **switches)
         for candidate in (on(0, 1.0, 1.0), on(1, 1.1, 1.0, parents=(0,)), on(2, 0.1, 1.2, parents=(0,))):
             archive.add(candidate)
         return numbers(archive)
@@ -185,7 +185,7 @@ def test_without_a_front_the_winner_of_a_case_needs_a_score():
 
 def test_a_winner_of_a_case_is_built_on_although_it_scores_little():
     def share(**switches):
-        archive = Islands(islands=False, **switches)
+        archive = Islands(lead=False, islands=False, **switches)
         archive.add(on(0, 1.0, 1.0))
         for number in range(1, 40):
             archive.add(on(number, 1.0 + number / 100, 1.0, parents=(0,)))
@@ -305,3 +305,22 @@ def test_a_migrant_is_no_progress():
     archive = planted(1.0, 0.5, 0.6, 0.7)
     fail(archive, 3, range(10, 10 + PATIENCE))
     assert 3 not in numbers(archive)
+
+
+def test_most_parents_are_the_best_of_equals_the_latest_though_it_is_no_member():
+    archive = planted(1.0, 1.5, 0.7, lead=True)
+    archive.add(on(3, 1.5, 1.5, parents=(1,), size=900))  # behaves like its parent and is longer
+    assert 3 not in numbers(archive)
+    drawn = Counter(archive.parent(Random(draw)).number for draw in range(2000))
+    assert LEAD - 0.05 < drawn[3] / 2000 < LEAD + 0.05
+    assert drawn.keys() == {0, 1, 2, 3}
+
+
+def test_what_is_built_on_without_being_a_member_belongs_to_the_island_of_its_parent():
+    archive = planted(1.0, 1.5, lead=True)
+    archive.add(on(2, 1.5, 1.5, parents=(1,), size=900))
+    leading = next(archive.parent(Random(draw)) for draw in range(99) if archive.parent(Random(draw)).number == 2)
+    assert archive.idle(leading) == archive.idle(next(member for member in archive if member.number == 1)) == 1
+    fail(archive, 2, [3, 4])
+    assert archive.idle(leading) == 3
+    assert archive.least((2,)) == archive.least((1,))

@@ -27,7 +27,7 @@ class Breaks(Latest):
 class Mine(Strategy):
     name = "mine"
 
-    def archive(self):
+    def archive(self, describe):
         return Breaks()
 """
 

@@ -90,7 +90,7 @@ def test_a_strategy_of_ones_own_is_found_by_file_and_class(tmp_path):
         ("class Mine(Strategy):\n    name = 'default-without-me'\n", "one of ours"),
         ("class Mine(Strategy):\n    name = 'm'\n    def arms(self):\n        return []\n", "Mine.arms returned []"),
         (
-            "class Mine(Strategy):\n    name = 'm'\n    def archive(self):\n        return 3\n",
+            "class Mine(Strategy):\n    name = 'm'\n    def archive(self, describe):\n        return 3\n",
             "Mine.archive returned 3",
         ),
         (
