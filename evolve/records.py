@@ -201,6 +201,16 @@ class Records:
         with self._explained():
             return {Verdict(verdict): number for verdict, number in found}
 
+    def outraced(self) -> tuple[int, int]:
+        """Returns how many candidates were stopped early, and how many cases they came to in all."""
+        count, cases = self._one(
+            "SELECT count(*), coalesce(sum(simulations), 0) FROM evaluations "
+            "WHERE cases = 'train' AND score IS NULL AND verdict = ?",
+            Verdict.OUTRACED,
+        )
+        with self._explained():
+            return rows.whole(count), rows.whole(cases)
+
     def layers(self) -> dict[str, int]:
         """Returns how many evaluations were made behind which walls, the most frequent first."""
         found = self._all("SELECT layers, count(*) FROM evaluations GROUP BY layers ORDER BY count(*) DESC")

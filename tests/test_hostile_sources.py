@@ -25,7 +25,7 @@ from evolve.text import unified
 from evolve.types import Proposal
 
 SECONDS, MIB = 3.0, 300
-"""Of one step, in CPU; each takes about a second and 150 MiB at most."""
+"""Of one step, in CPU; each takes two seconds and 150 MiB at most."""
 
 DEF = "def guess(x):\n"
 RETURN = f"{DEF}    return "
@@ -120,16 +120,15 @@ def parts(source: str):
     yield lambda: Search([], [], Lineages(), 0).admit(1, Proposal(source, "llm", model="m"))
     yield lambda: Search([], [], Lineages(), 0).tell(hostile)
     for proposer in (Mutate(), Mutate(SIMPLIFY), Mutate(LEAP), Crossover()):
-        yield partial(bred, proposer, archive, source)
+        yield from (partial(bred, proposer, archive, source, seed) for seed in range(2))
     yield lambda: Tune().tell(hostile)
     yield lambda: [tiny.asked(Tune(), archive, Random(seed)) for seed in range(2)]
     yield lambda: unified(tiny.REFERENCE, source, "#0", "#1")
 
 
-def bred(proposer: Proposer, archive: Lineages, source: str) -> None:
+def bred(proposer: Proposer, archive: Lineages, source: str, seed: int) -> None:
     proposer.tell(tiny.judged(0, 1.0, source, proposer="baseline"))
-    for seed in range(2):
-        tiny.asked(proposer, archive, Random(seed), idle=LEAP.patience)
+    tiny.asked(proposer, archive, Random(seed), idle=LEAP.patience)
 
 
 def read_all(source: str) -> None:

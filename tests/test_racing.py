@@ -9,10 +9,14 @@ import tiny
 
 from evolve import catalog
 from evolve.archives.elite import Elite
+from evolve.budget import Limit
 from evolve.cases import split_cases
+from evolve.folder import RunFolder
 from evolve.race import Stage
 from evolve.racing import Racing
 from evolve.racing_order import learned
+from evolve.report import runs
+from evolve.session import search
 from evolve.statistics import geometric_mean
 from evolve.types import Candidate, CaseResult, Evaluation, Proposal, Verdict
 
@@ -67,9 +71,9 @@ def test_the_same_told_gives_the_same_races(cases):
 
 def test_of_those_worth_judging_on_no_more_are_lost_than_stated_and_most_others_are_stopped(cases):
     racing = Racing(behind=0.15, twins=0.1, control=2)
-    play(racing, cases, 2400)
+    play(racing, cases, 1600)
     audit = racing.audit
-    assert audit.worth > 50
+    assert audit.worth > 40
     assert audit.lost <= 0.25 * audit.worth
     assert audit.stopped > 0.7 * audit.judged
 
@@ -150,3 +154,17 @@ def test_cases_come_first_on_which_most_changes_show():
 def test_cases_come_first_whose_mean_tells_most_of_the_rest():
     leads = [(0.5, x, x, x + y) for x, y in ((0.1, 0.0), (-0.2, 0.01), (0.3, -0.01))]
     assert learned(leads, (0, 1, 2, 3), [])[0] != 0
+
+
+def test_a_run_says_how_many_were_stopped_early_and_after_how_many_cases(tmp_path):
+    changes = [("split.seeds(6)", f"split.seeds({CASES})")]
+    problem, out = catalog.load(str(tiny.write(tmp_path, "raced", changes))), tmp_path / "run"
+    search(problem, out, Limit(30), seed=1, workers=1)
+    with RunFolder(out).open(read_only=True) as journal:
+        said = runs.describe(runs.summary(RunFolder(out), journal))
+        stopped = [told.evaluation for told, _, _ in journal.told() if told.evaluation.verdict is Verdict.OUTRACED]
+        assert journal.outraced() == (len(stopped), sum(each.simulations for each in stopped))
+    assert stopped
+    mean = sum(each.simulations for each in stopped) / len(stopped)
+    assert 2 <= mean <= CASES / 2
+    assert f"raced     {len(stopped)} of 30 stopped early, after {mean:.1f} cases on the mean" in said

@@ -18,6 +18,8 @@ def compare(options: argparse.Namespace) -> int:
         options.parser.error("name at least one problem, such as `evolve compare spot --out DIR`")
     if options.plot is not None and options.plot.suffix != ".svg":
         raise EvolveError(f"the plot is an SVG file; got {options.plot}, expected a name such as curves.svg")
+    if options.plot is not None and not options.plot.absolute().parent.is_dir():
+        raise EvolveError(f"there is no folder {options.plot.parent} for the plot; make it first")
     cases = options.cases or "train"
     wanted = plan.Plan(
         subjects=tuple(plan.subject(name, cases) for name in named),

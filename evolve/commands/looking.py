@@ -36,7 +36,8 @@ def log(options: argparse.Namespace) -> int:
             terminal.say(lineage.nothing(journal, options.verdict))
         if steps and not (every or options.json):
             terminal.say(f"\nthe line to the best; `evolve log {options.run} --all` lists all {journal.turns()}")
-        if (said := journal.steering.last()) and not options.json:
+        whole = not (options.json or options.verdict or options.last)
+        if whole and (said := journal.steering.last()):
             terminal.say(f"\nsaid to it:\n{runs.steered(said)}")
     return 0
 

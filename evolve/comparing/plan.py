@@ -17,6 +17,7 @@ class Subject:
     name: str
     spec: str
     objective: str
+    baselines: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,13 @@ class Plan:
             if twice:
                 raise EvolveError(f"two {what} have the name {twice[0]!r}, and would share a folder; name one of them")
 
+        for subject in self.subjects:
+            if self.evaluations <= subject.baselines:
+                raise EvolveError(
+                    f"{self.evaluations} evaluations are no more than {subject.name} has baselines "
+                    f"({subject.baselines}), so nothing would be searched; give more --evaluations"
+                )
+
     def cells(self) -> list[Cell]:
         """Returns all cells, whole seeds first, so that a comparison that is stopped is as balanced as can be."""
         return [
@@ -91,7 +99,7 @@ def subject(text: str, cases: str) -> Subject:
     if not baselines:
         raise EvolveError(f"{problem.name} has no baseline to begin with")
     name = f"{problem.name}-{objective}" if objective else problem.name
-    return Subject(name, catalog.spec(problem), objective)
+    return Subject(name, catalog.spec(problem), objective, baselines)
 
 
 def entrant(spec: str) -> Entrant:

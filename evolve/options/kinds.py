@@ -66,7 +66,9 @@ def secret(text: str) -> str:
 
 def no_split(text: str) -> str:
     if text in ("train", "validation", "test") or text.startswith("test:"):
-        raise argparse.ArgumentTypeError(f"{text} is a split; --split takes train or validation, and test is sealed")
+        raise argparse.ArgumentTypeError(
+            f"{text} is a split, no case set; of `evolve score` --split takes train or validation, and test is sealed"
+        )
     return text
 
 

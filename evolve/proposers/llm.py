@@ -89,7 +89,13 @@ class Llm:
 
     def propose(self, parent: Candidate, archive: Archive, rng: Random, way: Way) -> Draft | None:
         """Returns what to ask a model: a repair of what failed, or notes, before what was to be asked."""
-        repair = self._repair(self._broken.popleft(), archive, self._asked(), rng) if self._broken else None
+        draft = self._question(parent, archive, rng, way)
+        if draft is not None and self._broken:
+            self._broken.popleft()  # by a question alone, for it is what is recalled
+        return draft
+
+    def _question(self, parent: Candidate, archive: Archive, rng: Random, way: Way) -> Draft | None:
+        repair = self._repair(self._broken[0], archive, self._asked(), rng) if self._broken else None
         if repair is not None:
             return repair
         plateau = archive.idle(parent) >= PLATEAU

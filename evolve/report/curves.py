@@ -20,6 +20,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 66, 16, 34, 48
 _COLUMNS = 2
 _LEGEND_ROW, _ENTRY = 20, 230
 _TICKS = 5
+_EARLY = 0.1  # of the evaluations
 _FONT = 'font-family="Helvetica, Arial, sans-serif"'
 
 
@@ -38,7 +39,7 @@ class _Frame:
 
     def down(self, score: float) -> float:
         span = _HEIGHT - _TOP - _BOTTOM
-        return self.y + _TOP + span * (self.high - score) / (self.high - self.low)
+        return self.y + _TOP + span * (self.high - max(score, self.low)) / (self.high - self.low)
 
 
 def svg(comparison: Comparison) -> str:
@@ -88,7 +89,10 @@ def _panel(comparison: Comparison, rows: Sequence[Row], names: Sequence[str], x:
 
 
 def _frame(comparison: Comparison, rows: Sequence[Row], x: float, y: float) -> _Frame:
-    values = [value for row in rows for point in row.curve for value in (point.best.low, point.best.high)] or [1.0]
+    """Returns a frame for all but the first steps, which are so large that nothing else could be told apart."""
+    early = comparison.evaluations * _EARLY
+    points = [point for row in rows for point in row.curve if point.evaluations >= early]
+    values = [value for point in points for value in (point.best.low, point.best.high)] or [1.0]
     low, high = min(values), max(values)
     room = 0.05 * (high - low) or 0.05 * high  # a flat line lies in the middle
     return _Frame(x, y, comparison.evaluations, low - room, high + room)

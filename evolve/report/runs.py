@@ -18,7 +18,7 @@ from evolve.report import tables
 from evolve.report.turns import origin
 from evolve.steering import Kind, Said
 from evolve.text import brief, counted, kept
-from evolve.types import Layer, Outcome, Usage, unsafe
+from evolve.types import Layer, Outcome, Usage, Verdict, unsafe
 
 _LOCKS = Path("/proc/locks")
 
@@ -32,6 +32,7 @@ class Summary:
     evaluations: int
     seconds: float
     verdicts: dict[str, int]
+    outraced_after: float | None  # cases on the mean, of those that were stopped early
     best: int | None
     origin: str
     train_score: float | None
@@ -104,6 +105,7 @@ def summary(folder: RunFolder, journal: Journal, best: int | None = None) -> Sum
         evaluations=sum(verdicts.values()),
         seconds=journal.seconds(),
         verdicts={str(verdict): count for verdict, count in verdicts.items()},
+        outraced_after=_outraced_after(journal),
         best=best,
         origin="" if found is None else origin(found.proposer, found.operator),
         train_score=None if found is None else found.score,
@@ -122,6 +124,11 @@ def summary(folder: RunFolder, journal: Journal, best: int | None = None) -> Sum
         paused=journal.steering.paused,
         said=journal.steering.last(),
     )
+
+
+def _outraced_after(journal: Journal) -> float | None:
+    count, cases = journal.outraced()
+    return cases / count if count else None
 
 
 def worked_on(folder: RunFolder) -> bool:
@@ -147,8 +154,9 @@ def describe(run: Summary) -> str:
         f"problem   {brief(header.problem, 80)}{_goal(header)}{_cases(header)}; seed {header.seed}; "
         f"evolve {brief(header.engine, 20)}; {brief(header.started, 40)}",
         *tables.basis(header.basis, 9),
-        f"written   {brief(header.proposers, 300)} (weights)",
+        f"written   {brief(header.proposers, 300)}; strategy {brief(header.strategy, 80)}",
         f"judged    {run.pace}: {verdicts or 'none yet'}",
+        *_raced(run),
         *([f"unused    {unused}"] if (unused := _unused(run)) else []),
         *_hints(run),
         f"cost      {cost(run)}",
@@ -166,6 +174,14 @@ def _now(run: Summary) -> list[str]:
     if run.paused:
         return [f"now       paused; `evolve resume {shlex.quote(run.run)}` goes on"]
     return ["now       a process works on it, and it may come to more"] if run.worked_on else []
+
+
+def _raced(run: Summary) -> list[str]:
+    """Returns how many were stopped early, and how early."""
+    if run.outraced_after is None:
+        return []
+    count, cases = run.verdicts[Verdict.OUTRACED], tables.number(run.outraced_after, 1)
+    return [f"raced     {count} of {run.evaluations} stopped early, after {cases} cases on the mean"]
 
 
 def _hints(run: Summary) -> list[str]:

@@ -238,6 +238,17 @@ def test_a_resumed_proposer_has_the_same_repairs_before_it(llm):
     assert tiny.asked(resumed, archive(), Random(2)).request == tiny.asked(whole, archive(), Random(2)).request
 
 
+def test_a_turn_that_another_proposer_gets_since_no_question_fits_takes_no_repair_off_the_list(llm):
+    whole, resumed = llm(), llm()
+    for proposer in (whole, resumed):
+        proposer.tell(miss(5, Outcome.BROKEN_EDIT, parents=(9,)))
+        proposer.tell(candidate(6, Verdict.CRASHED))
+    large = Few(tiny.judged(9, 1.0, f"{POLICY}{'# no comment' * 9000}\n"))
+    assert tiny.asked(whole, large, Random(0)) is None
+    resumed.recall(Proposal(POLICY, "mutate"))
+    assert tiny.asked(resumed, archive(), Random(1)).request == tiny.asked(whole, archive(), Random(1)).request
+
+
 def test_an_empty_archive_gives_nothing_to_ask(llm):
     assert tiny.asked(llm(), Few(), Random(0)) is None
 

@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from random import Random
@@ -41,11 +41,18 @@ class Material:
     others: Sequence[Anatomy]
     rng: Random
     _readable: dict[tuple[Function, frozenset[str]], list[Reference]] = field(default_factory=dict)
+    _places: dict[Callable[[Place, Anatomy], bool], list[Place]] = field(default_factory=dict)
 
     @cached_property
     def donors(self) -> list[Anatomy]:
         """The policy itself and the others."""
         return [self.policy, *self.others]
+
+    def places(self, suits: Callable[[Place, Anatomy], bool]) -> list[Place]:
+        """Returns the statements of the policy that suit; each is looked at once for all mutations."""
+        if suits not in self._places:
+            self._places[suits] = [place for place in self.policy.places if suits(place, self.policy)]
+        return self._places[suits]
 
     def readable(self, place: Site | Place) -> list[Reference]:
         """Returns what its function, and those of the same name elsewhere, read and is bound at a place."""

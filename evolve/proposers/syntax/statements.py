@@ -17,7 +17,7 @@ _STEP = "    "
 def drop(material: Material) -> Edit | None:
     """Removes a statement whose names are bound elsewhere too."""
     policy = material.policy
-    place = _chosen(material, lambda place: _dispensable(place, policy))
+    place = _chosen(material, _dispensable)
     span = None if place is None else policy.text.lines(place.node)
     if place is None or span is None:
         return None
@@ -27,14 +27,14 @@ def drop(material: Material) -> Edit | None:
 
 def _dispensable(place: Place, policy: Anatomy) -> bool:
     last = place.index == len(place.block) - 1
-    if isinstance(place.node, ast.Return) or (last and leaves([place.node])):
+    if not _free(place, policy) or isinstance(place.node, ast.Return) or (last and leaves([place.node])):
         return False
     return set(stored([place.node])) <= place.bound | policy.module_names
 
 
 def flatten(material: Material) -> Edit | None:
     """Puts the body of an `if` without `else` in the place of the whole."""
-    place = _chosen(material, lambda place: isinstance(place.node, ast.If) and not place.node.orelse)
+    place = _chosen(material, _flattened)
     if place is None or not isinstance(place.node, ast.If) or _is_elif(material.policy, place):
         return None
     text, first, last = material.policy.text, place.node.body[0], place.node.body[-1]
@@ -48,9 +48,13 @@ def flatten(material: Material) -> Edit | None:
     return Edit(*span, lines, f"line {place.node.lineno}: always, not only under `{_head(material, place)}`")
 
 
+def _flattened(place: Place, policy: Anatomy) -> bool:
+    return _free(place, policy) and isinstance(place.node, ast.If) and not place.node.orelse
+
+
 def swap(material: Material) -> Edit | None:
     """Exchanges two neighbouring statements."""
-    place = _chosen(material, lambda place: _swappable(place, material.policy))
+    place = _chosen(material, _swappable)
     if place is None:
         return None
     text, first, second = material.policy.text, place.node, place.block[place.index + 1]
@@ -61,8 +65,10 @@ def swap(material: Material) -> Edit | None:
 
 def _swappable(place: Place, policy: Anatomy) -> bool:
     """Returns whether a statement and the next may change places, and whether that could matter."""
-    first, second = place.node, ([*place.block, None])[place.index + 1]
-    if second is None or isinstance(second, _FIXED) or leaves([first]) or leaves([second]):
+    if not _free(place, policy) or place.index + 1 == len(place.block):
+        return False
+    first, second = place.node, place.block[place.index + 1]
+    if isinstance(second, _FIXED) or leaves([first]) or leaves([second]):
         return False
     if policy.text.lines(first) is None or policy.text.indent(second) != policy.text.indent(first):
         return False
@@ -164,14 +170,14 @@ def _placed(material: Material, place: Place, lines: str) -> Edit:
     return Edit(start, start, lines, f"line {place.node.lineno}: `{head}` before it")
 
 
-def _chosen(material: Material, suits: Callable[[Place], bool] = lambda _: True) -> Place | None:
-    places = [place for place in material.policy.places if _free(place) and suits(place)]
-    return material.rng.choice(places) if places else None
-
-
-def _free(place: Place) -> bool:
+def _free(place: Place, _: Anatomy) -> bool:
     docstring = isinstance(place.node, ast.Expr) and isinstance(place.node.value, ast.Constant)
     return bool(place.function.call) and not docstring and not isinstance(place.node, _FIXED)
+
+
+def _chosen(material: Material, suits: Callable[[Place, Anatomy], bool] = _free) -> Place | None:
+    places = material.places(suits)
+    return material.rng.choice(places) if places else None
 
 
 def _is_elif(policy: Anatomy, place: Place) -> bool:
