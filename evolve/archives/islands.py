@@ -22,7 +22,7 @@ FEWEST = 3
 PATIENCE = 12
 """Candidates without progress after which an island that does not lead retires."""
 
-LEAD = 0.6
+LEAD = 0.8
 """How often the parent is the best of all, of equals the latest: a short search has no time for anything else."""
 
 WITHIN = 0.8
