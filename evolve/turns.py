@@ -122,7 +122,9 @@ class Turns:
     def _admit(self) -> None:
         """Keeps the answers that have come, and has the next turns judged if they are written."""
         for reply in [reply for reply in self._unanswered if reply.done()]:
-            number = self._unanswered.pop(reply)
+            number = self._unanswered.pop(reply, None)
+            if number is None:  # its turn was dropped with one before it
+                continue
             if not reply.cancelled() and isinstance(end := reply.exception(), RecordingEnded):
                 self._drop(number, end)
             else:

@@ -79,7 +79,7 @@ def test_an_archive_that_holds_nothing_but_failures_offers_no_parent(tmp_path):
 
 @pytest.mark.parametrize("method", ["archive", "arms", "chooser"])
 def test_a_strategy_that_raises_ends_the_run_and_the_next_sitting_can_go_on(tmp_path, method, capsys):
-    def fail(self):
+    def fail(*_):
         raise ZeroDivisionError("division by zero")
 
     broken = type("Broken", (Strategy,), {method: fail})()

@@ -917,12 +917,15 @@ def test_the_message_says_who_drew_the_secret_and_how_to_draw_another(repo, made
     assert "evolve score tiny.py policies/tiny.py reference --revealed YOUROWNWORD" in text
 
 
-@pytest.mark.parametrize("arguments", [[], ["5"]])
+@pytest.mark.parametrize("arguments", [[], ["another"]])
 def test_a_run_that_grew_from_no_policy_is_damaged(repo, refused, arguments):
+    with RunFolder(Path("run")).open() as journal:
+        other = next(number for number in reversed(journal.top(5)) if journal.roots()[number] == 0 != number)
+    arguments = [str(other) for _ in arguments]
     edit("UPDATE proposals SET source = NULL, outcome = 'NO_POLICY' WHERE number = 0")
     assert "turn 0, which others grew from, led to no policy" in refused(*arguments, "--to", repo)
     with RunFolder(Path("run")).open() as journal, pytest.raises(JournalError, match="led to no policy"):
-        nearest(journal, 5)
+        nearest(journal, other)
 
 
 # Repositories that are not the user's

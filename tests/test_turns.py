@@ -258,6 +258,28 @@ def test_a_recording_that_ends_ends_the_run_with_what_was_recorded_before(tmp_pa
             assert journal.ledger.lost() == NO_USAGE
 
 
+def test_a_recording_that_ends_for_several_turns_at_once_ends_the_run_before_the_first(journal):
+    class Ending(Writers):
+        def __init__(self):
+            super().__init__()
+            self._open = []
+
+        def send(self, number, request):
+            if number < 12:
+                return super().send(number, request)
+            self._open.append(Future())
+            if len(self._open) == 3:
+                for reply in reversed(self._open):
+                    reply.set_exception(RecordingEnded("the recording ends here"))
+            return self._open[-1]
+
+    budget = Budget(Limit(30), lambda: 0.0, most=MOST)
+    end = loop.run(searching(), tiny.Guessing(Random(1)), Ending(), journal, budget, warm_up=2, lag=6)
+    assert str(end) == "the recording ends here"
+    assert journal.turns() == 12
+    assert journal.ledger.lost() == NO_USAGE
+
+
 def test_answers_to_a_turn_that_was_asked_anew_count_in_this_sitting_and_in_the_next(journal):
     paid = Usage(700, 0, 70, 0.2)
     journal.ledger.ask(2, Request("gone", "system", "what a given-up model was asked", 500), MOST)
