@@ -108,28 +108,31 @@ def search(
         budget = Budget(limit, clock, most=writing.most, used_seconds=journal.seconds(), lost=journal.ledger.lost())
         with _noting_faults(journal):
             judged = cases_of(problem, cases)
-            arms = writing.arms(problem, judged, strategy)
+            searching = _searching(problem, judged, writing, strategy, journal.header)
             with (
                 _executor(problem, workers, unsafe=unsafe, reuse=reuse) as executor,
                 _accounted(
                     writing.open(out, journal.header.seed, lambda: budget.seconds_to_go, waiting), journal.ledger
                 ) as writers,
             ):
-                chooser, racing = strategy.chooser(), _racing(strategy, judged, journal.header)
-                searching = Search(
-                    problem.baselines(),
-                    arms,
-                    strategy.archive(_describing(problem)),
-                    journal.header.seed,
-                    chooser,
-                    racing,
-                )
                 listener = Listener(journal, budget, partial(waiting, _paused(out)), sleep)
                 end = _search(searching, problem, journal, executor, writers, budget, report, listener)
                 choosing()
                 best = finalists.choose(journal, executor)
         folder.keep(folder.best, finalists.proposal(journal, best).source)
     return Sitting(best, budget.spent, "" if end is None else str(end), searching.trouble)
+
+
+def _searching(problem: Problem, cases: CaseSet, writing: Writing, strategy: Strategy, header: Header) -> Search:
+    """Joins the parts of a search, all of them new."""
+    return Search(
+        problem.baselines(),
+        writing.arms(problem, cases, strategy),
+        strategy.archive(_describing(problem)),
+        header.seed,
+        strategy.chooser(),
+        _racing(strategy, cases, header),
+    )
 
 
 def _search(

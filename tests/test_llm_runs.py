@@ -656,8 +656,8 @@ def test_a_recorded_run_is_repeated_to_the_bit_with_one_worker_and_with_two_when
     other = evolve(*command(url, *again, "--replay", "tape", "--seed", 1, out="other", evaluations=30))
     assert other.status == (0 if more else 1)  # a turn that was no model's may as well lie behind the recording's end
     assert re.search(
-        r"the cassette tape (holds no answer to turn \d+ \(prompt \w+\): it was|ends before turn \d+, where the recorded "
-        r"run was stopped \(or it was) recorded with another seed",
+        r"the cassette tape (holds no answer to turn \d+ \(prompt \w+\): it was|ends before turn \d+, where the "
+        r"recorded run was stopped \(or it was) recorded with another seed",
         other.last,
     )
 
