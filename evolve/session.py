@@ -34,8 +34,8 @@ from evolve.strategies import DEFAULT, Strategy
 from evolve.types import Candidate, EvolveError, Miss, Outcome, Usage, Verdict
 from evolve.writers import Writing
 
-WORTH_RACING = 16
-"""Cases below which all policies are judged in full: on so few, a look tells little and saves little."""
+WORTH_RACING = 64
+"""Cases below which all policies are judged in full: on 24 of them, what a race lost was worth more than it saved."""
 
 EMBEDDED = Writing()
 """No model: the embedded proposers write all policies."""

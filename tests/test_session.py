@@ -69,7 +69,7 @@ def test_the_same_seed_gives_the_same_run_with_one_worker_and_with_two_in_one_si
 
 
 def test_the_same_seed_gives_the_same_run_where_policies_are_stopped_early_also_from_the_cache(tmp_path):
-    problem = catalog.load(str(tiny.write(tmp_path, changes=[("split.seeds(6)", "split.seeds(24)")])))
+    problem = catalog.load(str(tiny.write(tmp_path, changes=[("split.seeds(6)", "split.seeds(64)")])))
     one, two, three = tmp_path / "one", tmp_path / "two", tmp_path / "three"
     outcome = search(problem, one, Limit(60), seed=6, workers=1, reuse=False)
     search(problem, two, Limit(25), seed=6, workers=2)
