@@ -12,7 +12,7 @@ from evolve.proposers import ONLY, Way
 from evolve.proposers.syntax import exchange
 from evolve.proposers.syntax.anatomy import Anatomy
 from evolve.proposers.syntax.exchange import Pair
-from evolve.proposers.syntax.library import Library
+from evolve.proposers.syntax.stock import Stock
 from evolve.proposers.syntax.scope import unresolved
 from evolve.proposers.syntax.soundness import sound
 from evolve.proposers.syntax.splice import Edit
@@ -41,24 +41,22 @@ class Crossover:
     name = "crossover"
     trouble = ""
 
-    def __init__(
-        self, exchanges: tuple[tuple[Exchange, float], ...] = EXCHANGES, library: Library | None = None
-    ) -> None:
+    def __init__(self, exchanges: tuple[tuple[Exchange, float], ...] = EXCHANGES, stock: Stock | None = None) -> None:
         self._exchanges = [exchange for exchange, _ in exchanges]
         self._weights = [weight for _, weight in exchanges]
-        self._library = Library() if library is None else library
+        self._stock = Stock() if stock is None else stock
 
     def ways(self, idle: int) -> Mapping[Way, float]:  # noqa: ARG002
         return {ONLY: 1.0}
 
     def propose(self, parent: Candidate, archive: Archive, rng: Random, way: Way) -> Proposal | None:  # noqa: ARG002
         """Returns a child of the parent and another candidate, or None when none was found."""
-        ours = self._library.anatomy(parent.proposal.source)
+        ours = self._stock.anatomy(parent.proposal.source)
         if ours is None:
             return None
         for _ in range(_ATTEMPTS):
             other = self._other(parent, archive, rng)
-            theirs = None if other is None else self._library.anatomy(other.proposal.source)
+            theirs = None if other is None else self._stock.anatomy(other.proposal.source)
             if other is None or theirs is None or theirs.key == ours.key:
                 continue
             exchanged = rng.choices(self._exchanges, self._weights)[0]
@@ -77,10 +75,10 @@ class Crossover:
 
     def tell(self, told: Candidate | Miss, /) -> None:
         """Learns the baselines, with which every policy may be crossed."""
-        self._library.tell(told)
+        self._stock.tell(told)
 
     def _other(self, parent: Candidate, archive: Archive, rng: Random) -> Candidate | None:
-        baselines = [known for known in self._library.baselines if known.number != parent.number]
+        baselines = [known for known in self._stock.baselines if known.number != parent.number]
         if baselines and rng.random() < _BASELINE:
             return rng.choice(baselines)
         members = archive.inspirations(parent, 1, rng)

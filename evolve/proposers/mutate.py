@@ -12,7 +12,7 @@ from evolve.archives import Archive
 from evolve.proposers import ONLY, Way
 from evolve.proposers.syntax import expressions, statements
 from evolve.proposers.syntax.anatomy import Anatomy
-from evolve.proposers.syntax.library import Library
+from evolve.proposers.syntax.stock import Stock
 from evolve.proposers.syntax.material import Material
 from evolve.proposers.syntax.soundness import accepted, size, sound
 from evolve.proposers.syntax.splice import Edit
@@ -81,22 +81,22 @@ class Mutate:
 
     trouble = ""
 
-    def __init__(self, style: Style = MUTATE, library: Library | None = None) -> None:
+    def __init__(self, style: Style = MUTATE, stock: Stock | None = None) -> None:
         self.name = style.name
         self._style = style
         self._operators = [operator for operator, _ in style.operators]
         self._weights = [weight for _, weight in style.operators]
-        self._library = Library() if library is None else library
+        self._stock = Stock() if stock is None else stock
 
     def ways(self, idle: int) -> Mapping[Way, float]:
         return {ONLY: 1.0} if idle >= self._style.patience else {}
 
     def propose(self, parent: Candidate, archive: Archive, rng: Random, way: Way) -> Proposal | None:  # noqa: ARG002
         """Returns a mutant of the parent, or None when none was found."""
-        policy = self._library.anatomy(parent.proposal.source)
+        policy = self._stock.anatomy(parent.proposal.source)
         if policy is None:
             return None
-        material = Material(policy, self._library.donors(archive, parent, rng), rng)
+        material = Material(policy, self._stock.donors(archive, parent, rng), rng)
         for _ in range(_ATTEMPTS):
             found = self._edits(material)
             source = policy.text.apply(edit for _, edit in found)
@@ -114,7 +114,7 @@ class Mutate:
 
     def tell(self, told: Candidate | Miss, /) -> None:
         """Learns the baselines, which may lend their parts to every policy."""
-        self._library.tell(told)
+        self._stock.tell(told)
 
     def _fits(self, policy: Anatomy, source: str) -> bool:
         tree = sound(policy, source)

@@ -12,7 +12,7 @@ from evolve.archives.islands import Islands, undescribed
 from evolve.bandit import Bandit, Chooser
 from evolve.proposers.crossover import Crossover
 from evolve.proposers.mutate import LEAP, SIMPLIFY, Mutate
-from evolve.proposers.syntax.library import Library
+from evolve.proposers.syntax.stock import Stock
 from evolve.proposers.tune import Tune
 from evolve.racing import Racing
 from evolve.search import Arm
@@ -29,13 +29,13 @@ class Strategy:
 
     def arms(self) -> Sequence[Arm]:
         """Returns the embedded proposers with their weights."""
-        library = Library()
+        stock = Stock()
         return (
-            Arm(Mutate(library=library), 2.0),
-            Arm(Crossover(library=library), 1.5),
+            Arm(Mutate(stock=stock), 2.0),
+            Arm(Crossover(stock=stock), 1.5),
             Arm(Tune(), 1.5),
-            Arm(Mutate(SIMPLIFY, library), 0.1),
-            Arm(Mutate(LEAP, library), 0.2),
+            Arm(Mutate(SIMPLIFY, stock), 0.1),
+            Arm(Mutate(LEAP, stock), 0.2),
         )
 
     def chooser(self) -> Chooser:

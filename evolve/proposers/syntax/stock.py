@@ -12,7 +12,7 @@ from evolve.types import Candidate, Miss, Verdict
 _REMEMBERED = 128
 
 
-class Library:
+class Stock:
     """Takes each policy apart once, as long as it is among those asked for last; several proposers may share it."""
 
     def __init__(self) -> None:
