@@ -12,10 +12,10 @@ from evolve.proposers import ONLY, Way
 from evolve.proposers.syntax import exchange
 from evolve.proposers.syntax.anatomy import Anatomy
 from evolve.proposers.syntax.exchange import Pair
-from evolve.proposers.syntax.stock import Stock
 from evolve.proposers.syntax.scope import unresolved
 from evolve.proposers.syntax.soundness import sound
 from evolve.proposers.syntax.splice import Edit
+from evolve.proposers.syntax.stock import Stock
 from evolve.types import Candidate, Miss, Proposal
 
 Exchange = Callable[[Pair], list[Edit]]

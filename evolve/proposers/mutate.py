@@ -12,10 +12,10 @@ from evolve.archives import Archive
 from evolve.proposers import ONLY, Way
 from evolve.proposers.syntax import expressions, statements
 from evolve.proposers.syntax.anatomy import Anatomy
-from evolve.proposers.syntax.stock import Stock
 from evolve.proposers.syntax.material import Material
 from evolve.proposers.syntax.soundness import accepted, size, sound
 from evolve.proposers.syntax.splice import Edit
+from evolve.proposers.syntax.stock import Stock
 from evolve.types import Candidate, Miss, Proposal
 
 __all__ = ["LEAP", "MUTATE", "OPERATORS", "SIMPLIFY", "Mutate", "Operator", "Style", "accepted"]
