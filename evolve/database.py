@@ -6,8 +6,9 @@ import sqlite3
 import stat
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 from evolve.text import brief
 from evolve.types import EvolveError
@@ -90,6 +91,28 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
             raise
         connection = sqlite3.connect(f"{address}&immutable=1", isolation_level=None, uri=True)
     return connection
+
+
+class Queries:
+    """What is read from and written to one open file; errors are one clear message."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self._path, self._connection = path, connection
+
+    def _explained(self) -> AbstractContextManager[None]:
+        return explained(self._path)
+
+    def _write(self, statement: str, *values: Any) -> None:
+        with self._explained():
+            self._connection.execute(statement, values)
+
+    def _one(self, query: str, *values: Any) -> Any:
+        with self._explained():
+            return self._connection.execute(query, values).fetchone()
+
+    def _all(self, query: str, *values: Any) -> list[Any]:
+        with self._explained():
+            return self._connection.execute(query, values).fetchall()
 
 
 def text(value: str) -> str:

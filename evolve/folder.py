@@ -144,12 +144,7 @@ class RunFolder:
         """
         with _explained(self.path):
             self._make()
-            file = _opened(self.path / LOCK, os.O_RDWR | os.O_CREAT)  # held while the run goes on
-        with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise EvolveError(f"another process is working on {self.path}; wait for it to end") from None
+        with alone(self.path):
             yield
 
     def _make(self) -> None:
@@ -157,6 +152,23 @@ class RunFolder:
         strangers = {item.name for item in self.path.iterdir()} - _UNFINISHED
         if strangers and not self.exists:
             raise EvolveError(f"{self.path} is no run and not empty (it holds {min(strangers)!r}); give another --out")
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Keeps other processes that ask for the same from working in a folder that is there.
+
+    Raises:
+        EvolveError: another process has it.
+    """
+    with _explained(path):
+        file = _opened(path / LOCK, os.O_RDWR | os.O_CREAT)  # held meanwhile
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise EvolveError(f"another process is working on {path}; wait for it to end") from None
+        yield
 
 
 @contextmanager

@@ -6,11 +6,9 @@ soon as it ends.  So a process that is killed loses no answer that it had, and c
 
 import json
 import zlib
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
-from evolve.database import text
+from evolve.database import Queries, text
 from evolve.models import Reply, Request
 from evolve.rows import real, usage, words
 from evolve.types import Outcome, Usage
@@ -38,17 +36,8 @@ _REPLY = (
 _LONGEST_PROMPT = 1 << 26  # bytes
 
 
-class Ledger:
+class Ledger(Queries):
     """The questions of one run, in its journal's file."""
-
-    def __init__(
-        self,
-        write: Callable[..., None],
-        one: Callable[..., Any],
-        every: Callable[..., list[tuple[Any, ...]]],
-        explained: Callable[[], AbstractContextManager[None]],
-    ) -> None:
-        self._write, self._one, self._every, self._explained = write, one, every, explained
 
     def ask(self, number: int, request: Request, most: Usage) -> None:
         """Notes that turn ``number`` asks a model, which can use ``most``."""
@@ -143,7 +132,7 @@ class Ledger:
             return self._sum(" WHERE ended"), real(known)
 
     def _sum(self, condition: str = "", *values: Any) -> Usage:
-        rows = self._every(_USED + condition, *values)
+        rows = self._all(_USED + condition, *values)
         with self._explained():
             return sum(map(usage, rows), Usage())
 

@@ -4,10 +4,10 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from evolve import rows
-from evolve.database import ADVICE, JournalError, explained
+from evolve.database import ADVICE, JournalError, Queries
 from evolve.header import Header
 from evolve.ledger import Ledger
 from evolve.rows import Entry, Seal
@@ -54,13 +54,13 @@ _LOG = (
 )
 
 
-class Records:
+class Records(Queries):
     """The records of one run, to be read; those of another process may grow meanwhile."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection, header: Header) -> None:
-        self._path, self._connection, self.header = path, connection, header
-        self.ledger = Ledger(self._write, self._one, self._all, self._explained)
-        self.steering = Steering(self._write, self._one, self._all, self._explained)
+        super().__init__(path, connection)
+        self.header = header
+        self.ledger, self.steering = Ledger(path, connection), Steering(path, connection)
 
     def close(self) -> None:
         """Closes the file."""
@@ -256,18 +256,3 @@ class Records:
         row = self._one(f"{_LOG} AND number = ?", number)
         with self._explained():
             return None if row is None else rows.entry(row)
-
-    def _explained(self) -> Any:
-        return explained(self._path)
-
-    def _write(self, statement: str, *values: Any) -> None:
-        with self._explained():
-            self._connection.execute(statement, values)
-
-    def _one(self, query: str, *values: Any) -> Any:
-        with self._explained():
-            return self._connection.execute(query, values).fetchone()
-
-    def _all(self, query: str, *values: Any) -> list[Any]:
-        with self._explained():
-            return self._connection.execute(query, values).fetchall()

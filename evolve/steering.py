@@ -6,11 +6,12 @@ everything again where it heard it first, and goes the same way.
 """
 
 import enum
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
+from evolve.database import Queries
 from evolve.rows import whole, words
 from evolve.text import inert
 from evolve.types import EvolveError
@@ -46,17 +47,11 @@ class Said:
     turn: int | None
 
 
-class Steering:
+class Steering(Queries):
     """All that was said to one run, in its journal's file."""
 
-    def __init__(
-        self,
-        write: Callable[..., None],
-        one: Callable[..., Any],
-        every: Callable[..., list[tuple[Any, ...]]],
-        explained: Callable[[], AbstractContextManager[None]],
-    ) -> None:
-        self._write, self._one, self._every, self._explained = write, one, every, explained
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        super().__init__(path, connection)
         self._version: int | None = None
 
     def hint(self, at: str, text: str) -> None:
@@ -105,13 +100,13 @@ class Steering:
 
     def heard(self, number: int) -> Sequence[str]:
         """Returns the hints that turn ``number`` was the first to heed."""
-        found = self._every(_HEARD, LONGEST_HINT, number, MOST_HINTS)
+        found = self._all(_HEARD, LONGEST_HINT, number, MOST_HINTS)
         with self._explained():
             return [inert(words(message)) for (message,) in found]
 
     def last(self, count: int = MOST_HINTS) -> list[Said]:
         """Returns what was said last, oldest first."""
-        found = self._every(_LAST, LONGEST_HINT, count)
+        found = self._all(_LAST, LONGEST_HINT, count)
         with self._explained():
             return [
                 Said(words(at), Kind(kind), words(message), None if turn is None else whole(turn))

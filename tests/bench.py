@@ -24,7 +24,7 @@ from evaluators.gemm_tiles.space import KEYS, legal
 from evaluators.gpu.bench import Status, Timing
 from evaluators.gpu.table import Row as GpuRow
 from evolve import catalog, loop
-from evolve.archives.lineages import Lineages
+from evolve.archives.islands import Islands
 from evolve.budget import Budget, Limit
 from evolve.cases import split_cases
 from evolve.executors import Task
@@ -91,7 +91,7 @@ def framework_cost(candidates: int = 400) -> Row:
             judge = Judge(split_cases(problem, "train"), sandbox)
             judge.reference()
             before = cpu_seconds()
-            search = Search(problem.baselines(), [Arm(Mutate(), 1.0)], Lineages(), seed=0)
+            search = Search(problem.baselines(), [Arm(Mutate(), 1.0)], Islands(), seed=0)
             with EMBEDDED.open(run.path, 0, lambda: math.inf, print) as nobody:
                 budget = Budget(Limit(candidates), time.monotonic)
                 loop.run(search, Inline(judge), nobody, journal, budget, warm_up=1)

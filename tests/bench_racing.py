@@ -1,4 +1,4 @@
-"""What racing saves: the same search with it and without, at equal evaluations."""
+"""What racing saves: the same search with it and without, at equal evaluations, on as many cases as are raced."""
 
 import statistics
 import tempfile
@@ -17,7 +17,28 @@ from evolve.strategies.ablations import Without
 from tests.bench_rows import Row
 
 PROBLEMS = ("spot", "prism", "dispatch")
-"""Those of which many simulations can be afforded; 24 cases each."""
+"""Those of which many simulations can be afforded."""
+
+WIDE = '''
+"""A problem with more train cases: those of its validation split, in whose place are some of a test split."""
+
+from evaluators.{name}.problem import {kind}
+from evolve import catalog
+from evolve.problem import Split
+
+IN_PLACE = {{"train": Split("validation"), "validation": Split("test", "bench")}}
+
+
+class Wide({kind}):
+    __doc__ = {kind}.__doc__
+
+    def cases(self, split):
+        return super().cases(IN_PLACE.get(split.name, split))
+
+    def baselines(self):
+        return catalog.load("{name}").baselines()
+'''
+"""The shipped train splits have 24 cases, and so few are not raced; these have 96."""
 
 SAME = 0.995
 """Of the validated best without racing, on the mean over problems and seeds: a search is a matter of luck."""
@@ -73,10 +94,11 @@ def _raced(problem: str, seed: int, evaluations: int) -> Came:
 
 
 def came_to(problem: str, strategy: Strategy, seed: int, evaluations: int) -> Came:
-    """Searches, and returns what came of it."""
+    """Searches a problem with 96 train cases, and returns what came of it."""
     with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "run"
-        found = search(catalog.load(problem), out, Limit(evaluations), strategy=strategy, seed=seed)
+        out, file = Path(folder) / "run", Path(folder) / f"wide_{problem}.py"
+        file.write_text(WIDE.format(name=problem, kind=type(catalog.load(problem)).__name__), encoding="utf-8")
+        found = search(catalog.load(str(file)), out, Limit(evaluations), strategy=strategy, seed=seed)
         with RunFolder(out).open(read_only=True) as journal:
             judged = [journal.evaluation(number) for number in range(journal.turns())]
             chosen = journal.evaluation(found.best, "validation")

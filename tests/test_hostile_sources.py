@@ -13,7 +13,7 @@ import pytest
 import tiny
 
 from evolve import normal
-from evolve.archives.lineages import Lineages
+from evolve.archives.islands import Islands
 from evolve.proposers import Proposer
 from evolve.proposers.answers import edited, written
 from evolve.proposers.crossover import Crossover
@@ -112,13 +112,13 @@ def parts(source: str):
     """Yields each way in which the parent reads what a model wrote; the first three see it before it is judged."""
     answer = f"RATIONALE: better\n\n```python\n{source}```\n"
     whole = f"<<<<<<< SEARCH\n{tiny.REFERENCE}=======\n{source}>>>>>>> REPLACE\n"
-    archive = Lineages()
+    archive = Islands()
     for candidate in (hostile := tiny.judged(0, 1.1, source), tiny.judged(1, 1.0)):
         archive.add(candidate)
     yield lambda: written(answer, tiny.REFERENCE, ("guess",))
     yield lambda: edited(whole, tiny.REFERENCE, ("guess",))
-    yield lambda: Search([], [], Lineages(), 0).admit(1, Proposal(source, "llm", model="m"))
-    yield lambda: Search([], [], Lineages(), 0).tell(hostile)
+    yield lambda: Search([], [], Islands(), 0).admit(1, Proposal(source, "llm", model="m"))
+    yield lambda: Search([], [], Islands(), 0).tell(hostile)
     for proposer in (Mutate(), Mutate(SIMPLIFY), Mutate(LEAP), Crossover()):
         yield from (partial(bred, proposer, archive, source, seed) for seed in range(2))
     yield lambda: Tune().tell(hostile)
@@ -126,7 +126,7 @@ def parts(source: str):
     yield lambda: unified(tiny.REFERENCE, source, "#0", "#1")
 
 
-def bred(proposer: Proposer, archive: Lineages, source: str, seed: int) -> None:
+def bred(proposer: Proposer, archive: Islands, source: str, seed: int) -> None:
     proposer.tell(tiny.judged(0, 1.0, source, proposer="baseline"))
     tiny.asked(proposer, archive, Random(seed), idle=LEAP.patience)
 

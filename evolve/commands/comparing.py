@@ -1,6 +1,7 @@
 """The command that compares search strategies at equal budget."""
 
 import argparse
+from pathlib import Path
 
 from evolve import commands
 from evolve.report import terminal
@@ -13,7 +14,7 @@ def compare(options: argparse.Namespace) -> int:
     from evolve.report import comparison, curves
     from evolve.sandbox import Sandbox
 
-    named = [*options.problems, *(name for name in options.listed.split(",") if name)]
+    named = [name for text in (*options.problems, options.listed) for name in _names(text)]
     if not named:
         options.parser.error("name at least one problem, such as `evolve compare spot --out DIR`")
     if options.plot is not None and options.plot.suffix != ".svg":
@@ -42,3 +43,8 @@ def compare(options: argparse.Namespace) -> int:
         options.plot.write_text(curves.svg(found), encoding="utf-8")
     commands.show(options, found, lambda: comparison.describe(found))
     return 1 if found.failures else 0
+
+
+def _names(text: str) -> list[str]:
+    """Returns what is named with commas between; a file may have one in its name."""
+    return [name for name in ([text] if Path(text).exists() else text.split(",")) if name]

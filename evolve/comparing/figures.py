@@ -97,7 +97,7 @@ class Comparison:
     """All rows, problem by problem, in the order in which they were named.
 
     ``least_p`` is the smallest p-value that the seeds allow after Holm's correction; above ``LEVEL`` no strategy can
-    be told apart, whatever the scores.
+    be told apart, whatever the scores.  With ``enough`` seeds one that differs on all of them is.
     """
 
     evaluations: int
@@ -106,6 +106,7 @@ class Comparison:
     rows: tuple[Row, ...]
     failures: tuple[Failure, ...]
     least_p: float
+    enough: int
 
 
 def compare(plan: Plan, courses: Mapping[Cell, Course], failures: Mapping[Cell, str]) -> Comparison:
@@ -118,8 +119,9 @@ def compare(plan: Plan, courses: Mapping[Cell, Course], failures: Mapping[Cell, 
     said = tuple(Failure(str(cell.folder), why) for cell, why in failures.items())
     compared = len(plan.subjects) * (len(plan.entrants) - 1)
     least = min(1.0, compared * 2.0 ** (1 - len(plan.seeds))) if compared else 1.0
+    enough = math.ceil(1 + math.log2(max(compared, 1) / LEVEL))
     corrected = _corrected(_corrected(rows, "against"), "validation_against")
-    return Comparison(plan.evaluations, plan.cases, plan.entrants[0].name, tuple(corrected), said, least)
+    return Comparison(plan.evaluations, plan.cases, plan.entrants[0].name, tuple(corrected), said, least, enough)
 
 
 def _row(plan: Plan, courses: Mapping[Cell, Course], failures: Mapping[Cell, str], problem: str, strategy: str) -> Row:

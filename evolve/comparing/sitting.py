@@ -8,6 +8,7 @@ from evolve.comparing.crew import Crew, is_done
 from evolve.comparing.figures import Comparison, compare
 from evolve.comparing.folder import ComparisonFolder
 from evolve.comparing.plan import Cell, Plan
+from evolve.folder import alone
 from evolve.types import EvolveError
 
 
@@ -18,10 +19,19 @@ def sit(plan: Plan, out: Path, workers: int, report: Callable[[int, int, int], N
     how many, and how many have failed.
 
     Raises:
-        EvolveError: the folder is another comparison's.
+        EvolveError: the folder is another comparison's, or another process works in it.
     """
     folder = ComparisonFolder(out)
     folder.settle(plan)
+    with alone(out):
+        failures = _search(plan, folder, workers, report)
+    return _counted(plan, folder, failures)
+
+
+def _search(
+    plan: Plan, folder: ComparisonFolder, workers: int, report: Callable[[int, int, int], None]
+) -> dict[Cell, str]:
+    """Searches the cells that are left, and returns why those failed that did."""
     cells = plan.cells()
     left = [cell for cell in cells if not is_done(folder, cell)]
     done, failed = len(cells) - len(left), 0
@@ -32,9 +42,12 @@ def sit(plan: Plan, out: Path, workers: int, report: Callable[[int, int, int], N
         done, failed = (done, failed + 1) if why else (done + 1, failed)
         report(done, len(cells), failed)
 
-    failures = Crew(plan, folder, workers).search(left, ended)
+    return Crew(plan, folder, workers).search(left, ended)
+
+
+def _counted(plan: Plan, folder: ComparisonFolder, failures: dict[Cell, str]) -> Comparison:
     courses: dict[Cell, Course] = {}
-    for cell in cells:
+    for cell in plan.cells():
         if cell not in failures:
             try:
                 with folder.run(cell).open(read_only=True) as journal:

@@ -74,7 +74,7 @@ def _notes(comparison: Comparison) -> Iterator[str]:
     if len({row.strategy for row in comparison.rows}) > 1 and comparison.least_p > LEVEL:
         yield (
             f"So few seeds cannot tell so many comparisons apart: the least p that they allow is "
-            f"{comparison.least_p:.2f}; give more --seeds"
+            f"{comparison.least_p:.2f}; give --seeds {comparison.enough} or more"
         )
 
 

@@ -4,7 +4,6 @@ import difflib
 from collections.abc import Sequence
 
 from evolve.archives import Archive
-from evolve.archives.elite import Elite
 from evolve.archives.grid import Describe
 from evolve.archives.islands import Islands, undescribed
 from evolve.bandit import Chooser, Fixed
@@ -15,7 +14,7 @@ from evolve.types import EvolveError
 
 PREFIX = "default-without-"
 
-BANDIT, RACING, LINEAGES = "bandit", "racing", "lineages"
+BANDIT, RACING = "bandit", "racing"
 
 SWITCHES = ("lead", "islands", "niches", "pareto", "migration", "sparing")
 """Parts of ``Islands`` that can be turned off, by the names of its parameters."""
@@ -37,9 +36,7 @@ class Without(Strategy):
             raise EvolveError(f"{self.name} has no proposer left; leave one of them in")
 
     def archive(self, describe: Describe = undescribed) -> Archive:
-        """Returns the archive of the default with parts turned off, or one elite in its place."""
-        if LINEAGES in self._lacking:
-            return Elite()
+        """Returns the archive of the default with parts turned off."""
         on = {part: part not in self._lacking for part in SWITCHES}
         if all(on.values()):
             return super().archive(describe)
@@ -68,8 +65,7 @@ class Without(Strategy):
 
 def mechanisms() -> list[str]:
     """Returns the names of all that the default can do without."""
-    parts = SWITCHES if isinstance(DEFAULT.archive(), Islands) else (LINEAGES,)
-    return [*parts, BANDIT, RACING, *(arm.proposer.name for arm in DEFAULT.arms())]
+    return [*SWITCHES, BANDIT, RACING, *(arm.proposer.name for arm in DEFAULT.arms())]
 
 
 def _insist_on(mechanism: str) -> None:

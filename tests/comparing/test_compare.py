@@ -11,7 +11,7 @@ from evolve.comparing import cell as searching
 from evolve.comparing.cell import Order, failure
 from evolve.comparing.folder import ComparisonFolder
 from evolve.comparing.plan import Plan, entrant, subject
-from evolve.folder import RunFolder
+from evolve.folder import RunFolder, alone
 from evolve.types import EvolveError
 
 WRONG = """
@@ -64,6 +64,15 @@ def test_a_comparison_goes_on_where_it_was_and_a_cell_that_fails_stops_no_other(
     again = json.loads(capfd.readouterr().out)
     assert again["rows"][0] == found["rows"][0]
     assert journal.stat().st_mtime_ns == before
+
+
+def test_two_do_not_work_in_one_folder_at_a_time(tmp_path, capsys):
+    problem, out = tiny.write(tmp_path), tmp_path / "out"
+    told = (problem, "--evaluations", 2, "--seeds", 1, "--strategies", "default", "--out", out)
+    assert compared(*told) == 0
+    with alone(out):
+        assert compared(*told) == 1
+    assert "another process is working on" in capsys.readouterr().err
 
 
 def test_a_cell_is_an_ordinary_run_and_its_best_is_judged_on_validation(tmp_path):
@@ -124,6 +133,7 @@ def test_a_process_that_was_killed_is_a_failure_that_says_so():
     [
         ([], "name at least one problem", 2),
         (["spto"], "did you mean 'spot'", 1),
+        (["prism,spto"], "did you mean 'spot'", 1),
         (["spot", "--strategies", "sequental"], "did you mean 'sequential'", 1),
         (["spot", "--plot", "a.png"], "expected a name such as curves.svg", 1),
     ],

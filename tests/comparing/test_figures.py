@@ -69,7 +69,8 @@ def test_holm_counts_the_comparisons_of_all_problems():
     found = compare(wanted, courses(wanted, lambda cell: 1.3 if cell.entrant.name == "sequential" else 1.2), {})
     assert [row.against.p_holm for row in found.rows if row.against] == pytest.approx([3 * 2 / 64] * 3)
     assert found.least_p == pytest.approx(3 * 2 / 64)
-    assert "give more --seeds" in words.describe(found)
+    assert f"give --seeds {found.enough} or more" in words.describe(found)
+    assert 3 * 2 ** (1 - found.enough) <= 0.05 < 3 * 2 ** (2 - found.enough)
 
 
 @pytest.mark.parametrize("seeds", [1, 2, 10])
