@@ -57,6 +57,12 @@ class Island:
         self.add(migrant)
         self.idle = idle
 
+    def inherit(self, retired: "Island") -> None:
+        """Takes the winners of cases of an island that ends, as far as they win here as well."""
+        for winner in retired.front:
+            self._front.add(winner)
+        self._settle()
+
     def replace(self, old: Candidate, new: Candidate) -> None:
         """Puts a candidate in the place of one that behaves alike."""
         self._grid.replace(old, new)

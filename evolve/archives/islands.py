@@ -22,8 +22,12 @@ FEWEST = 3
 PATIENCE = 12
 """Candidates without progress after which an island that does not lead retires."""
 
-LEAD = 0.8
-"""How often the parent is the best of all, of equals the latest: a short search has no time for anything else."""
+LEAD, LEAST_LEAD, YIELDING = 0.95, 0.3, 0.015
+"""How often the parent is the best of all, just after it became better, at least, and how much that falls each turn.
+
+While the best becomes better nothing pays more than to go on from it; the longer it does not, the likelier it is at the
+end of its way.
+"""
 
 WITHIN = 0.8
 """How often another parent is chosen within an island, each as often as any other, and not among the best of all."""
@@ -42,9 +46,9 @@ class Islands:
 
     A candidate belongs to the island of its first parent; one without parents begins an island.  An island that
     has not become better for ``PATIENCE`` candidates retires unless it leads.  ``describe`` says how a policy
-    behaved, for the niches.  Each switch turns one part off: ``lead`` building mostly on the best, ``islands`` all
-    but one of them, ``niches`` the difference between niches, ``pareto`` the winners of cases, ``migration`` the
-    trade between islands, ``sparing`` the preference for what was seldom built on.
+    behaved, for the niches.  Each switch turns one part off: ``lead`` building on the best while it becomes better,
+    ``islands`` all but one of them, ``niches`` the difference between niches, ``pareto`` the winners of cases,
+    ``migration`` the trade between islands, ``sparing`` the preference for what was seldom built on.
 
     The best to build on is the latest of those that are equally good, though it is no member: to go on from what
     changed nothing crosses plateaus (Jansen & Wegener 2001).
@@ -74,6 +78,7 @@ class Islands:
         self._twins: dict[tuple[float, ...], Candidate] = {}  # members by behaviour
         self._uses: dict[int, int] = {}  # how often a member was built on
         self._latest: Candidate | None = None  # of the best
+        self._stuck = 0  # candidates since the best became better
 
     @property
     def best(self) -> Candidate | None:
@@ -87,8 +92,7 @@ class Islands:
         if name is None:
             return False
         self._remember(candidate, name)
-        if candidate.evaluation.score is not None and (self._latest is None or candidate.score >= self._latest.score):
-            self._latest = candidate
+        self._follow(candidate)
         changed = self._take(candidate, self._islands[name])
         changed |= self._moved_on(name)
         if changed:
@@ -97,7 +101,7 @@ class Islands:
 
     def parent(self, rng: Random) -> Candidate:
         islands = [*self._islands.values()]
-        if self._lead and self._latest is not None and rng.random() < LEAD:
+        if self._lead and self._latest is not None and rng.random() < max(LEAST_LEAD, LEAD - YIELDING * self._stuck):
             return self._latest
         if len(islands) > 1 and rng.random() >= WITHIN:
             leaders = self._members[: 2 * LEAST]
@@ -130,6 +134,14 @@ class Islands:
 
     def __len__(self) -> int:
         return len(self._members)
+
+    def _follow(self, candidate: Candidate) -> None:
+        """Takes note of a new best, or of one as good."""
+        best, score = self._latest, candidate.evaluation.score
+        better = score is not None and (best is None or score > best.score)
+        self._stuck = 0 if better else self._stuck + 1
+        if better or (best is not None and score == best.score):
+            self._latest = candidate
 
     def _ahead(self, parent: Candidate) -> list[Candidate]:
         """Returns the winners of cases on which a parent does worse, once for each such case."""
@@ -207,8 +219,12 @@ class Islands:
         return True
 
     def _retire(self, name: int) -> None:
-        """Ends an island; where few are left, one begins with the member that behaves least like the best."""
-        del self._islands[name]
+        """Ends an island, whose winners of cases join the one that leads.
+
+        Where few are left, one begins with the member that behaves least like the best.
+        """
+        retired = self._islands.pop(name)
+        self._islands[self._leading()].inherit(retired)
         self._share_out()
         if len(self._islands) >= FEWEST:
             return
