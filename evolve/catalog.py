@@ -24,6 +24,9 @@ def names() -> list[str]:
 OF_A_FILE = "evolve_problem_"
 """How the name begins that a problem's file is imported under."""
 
+PACKAGES = ("evaluators", "workloads")
+"""Where our problems lie, and what they share."""
+
 _RUN = "journal.sqlite"
 """What lies beside the best policy of a run: no part of a problem, though runs may lie in its folder."""
 
@@ -72,22 +75,26 @@ def spec(problem: Problem) -> str:
 
 
 def digest(problem: Problem) -> str:
-    """Returns a hash of the code that defines the problem: it, its baselines and, if packaged, what it imports."""
+    """Returns a hash of the code that defines the problem: it, its baselines and what it imports of our problems."""
     assert problem.path is not None
     return digest_of(problem.path)
 
 
 def digest_of(path: Path) -> str:
     """Returns the same of the problem in a file, from what the files hold; nothing is imported."""
+    code = hashlib.sha256()
+    for file in sorted(files_of(path)):
+        code.update(file.name.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
+    return code.hexdigest()[:16]
+
+
+def files_of(path: Path) -> set[Path]:
+    """Returns the files of the problem in a file: its folder, its baselines and what it imports of our problems."""
     files = {path, *seeds_folder(path).glob("*.py")}
     if path.name == "problem.py":
         files.update(path.parent.glob("**/*.py"))
-    if path.is_relative_to(_home()):
-        files.update(closure([path], _home().parent, ("evaluators", "workloads")))
-    code = hashlib.sha256()
-    for file in sorted(file for file in files if file.is_file() and not file.with_name(_RUN).exists()):
-        code.update(file.name.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
-    return code.hexdigest()[:16]
+    files.update(closure([path], _home().parent, PACKAGES))
+    return {file for file in files if file.is_file() and not file.with_name(_RUN).exists()}
 
 
 def _home() -> Path:

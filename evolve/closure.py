@@ -1,7 +1,8 @@
 """The closure of imports: all files of a package that the code of some files can reach.  Nothing is imported for it."""
 
 import ast
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 
@@ -20,6 +21,12 @@ def closure(files: Iterable[Path], root: Path, packages: Iterable[str]) -> set[P
                 if name.split(".")[0] in packages:
                     waiting += _files(root, name.split("."))
     return found
+
+
+def foreign(files: Iterable[Path], known: Collection[str]) -> set[str]:
+    """Returns the packages that some files import, but for Python's own and those that are ``known``."""
+    named = {name.split(".")[0] for file in files for name in _imported(file)}
+    return named - sys.stdlib_module_names - set(known)
 
 
 def _imported(file: Path) -> Iterator[str]:

@@ -16,6 +16,7 @@ from evolve.types import EvolveError
 ADVICE = "start a new run with another --out, or put a copy of the file back"
 _ROOM = "make room on its disk, and the same command goes on; all that was told is kept"
 _FULL = frozenset({"SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_FSYNC", "SQLITE_IOERR_SHMSIZE"})
+_JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")
 _SENSELESS = (
     *(sqlite3.Error, zlib.error, OSError, ValueError, TypeError, KeyError, IndexError),
     *(OverflowError, RecursionError),  # numbers without bounds, lists in lists in lists
@@ -49,6 +50,19 @@ def insist_on_plain(*paths: Path) -> None:
     for path in paths:
         if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
             raise JournalError(f"{path} is a link or no plain file, which is not opened; put the file itself there")
+
+
+def insist_on_own(path: Path) -> None:
+    """Refuses a file whose rollback journal names another file, which SQLite would remove when it is opened.
+
+    Transactions over several files have such journals (sqlite.org/atomiccommit.html, 5.5); ours are of one file.
+
+    Raises:
+        JournalError: it does.
+    """
+    journal = path.with_name(f"{path.name}-journal")
+    if journal.exists() and journal.read_bytes()[-len(_JOURNAL_MAGIC) :] == _JOURNAL_MAGIC:
+        raise JournalError(f"{journal} names another file, which would be removed; it is not ours: remove it")
 
 
 @contextmanager

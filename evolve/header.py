@@ -63,10 +63,10 @@ def read(path: Path, connection: sqlite3.Connection, schema: Collection[str]) ->
     Raises:
         JournalError: the file is no journal, of another format, or holds what no journal does.
     """
-    made = dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE sql NOT NULL"))
-    if "header" not in made:
+    made = list(connection.execute("SELECT name, sql FROM sqlite_master WHERE sql NOT NULL"))
+    if all(name != "header" for name, _ in made):
         raise JournalError(f"{path} is no journal of a run, or was cut off; {ADVICE}")
-    if set(made.values()) != {_TABLE, *schema}:  # a view that never ends, say, in place of a table
+    if sorted(sql for _, sql in made) != sorted((_TABLE, *schema)):  # a view that never ends, a trigger that takes back
         raise JournalError(
             f"{path} was written by another version of evolve, or forged: its tables are not ours; {ADVICE}"
         )

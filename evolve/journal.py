@@ -10,7 +10,17 @@ from pathlib import Path
 from typing import Self
 
 from evolve import rows
-from evolve.database import ADVICE, JournalError, connect, connect_to_read, explained, insist_on_plain, making, text
+from evolve.database import (
+    ADVICE,
+    JournalError,
+    connect,
+    connect_to_read,
+    explained,
+    insist_on_own,
+    insist_on_plain,
+    making,
+    text,
+)
 from evolve.header import Header, read
 from evolve.ledger import LEDGER_SCHEMA
 from evolve.records import Records
@@ -70,6 +80,7 @@ class Journal(Records):
             if not path.is_file():
                 raise JournalError(f"no run at {path.parent}: it has no {path.name}")
             insist_on_plain(*_files(path))
+            insist_on_own(path)
             connection = connect_to_read(path) if read_only else connect(path)
             try:
                 return cls(path, connection, read(path, connection, _SCHEMA))

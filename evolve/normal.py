@@ -122,8 +122,7 @@ class _Form:
 
     def _argument(self, node: ast.arg) -> None:
         self._see(node.arg, bound=True)
-        if node.annotation is not None:
-            self.visit(node.annotation)
+        self._atom(None) if node.annotation is None else self.visit(node.annotation)
 
     def _see(self, name: str, *, bound: bool) -> None:
         if self._outside:
@@ -131,7 +130,7 @@ class _Form:
         elif bound:
             self._bound.add(name)
         self._names.append((len(self._tokens), self._function, name))
-        self._tokens.append(name)
+        self._tokens.append(f"name {name}")  # a node may be called the same
 
     def _constant(self, node: ast.Constant) -> None:
         value = node.value

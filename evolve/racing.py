@@ -137,7 +137,7 @@ class Racing:
             return None
         if parents[0] in self._judged:
             return self._judged[parents[0]]
-        member = next((member for member in archive if member.number == parents[0]), None)
+        member = archive.find(parents[0])
         if member is None:
             return None
         return _Judged(tuple(result.ratio for result in member.evaluation.cases), len(member.proposal.source))

@@ -37,7 +37,7 @@ from evolve.problem import CPU_SECONDS, ProblemError
 from evolve.sandbox import Child, PolicyFailure, SandboxError, wire
 from evolve.sandbox.failure import printable
 from evolve.share import Share, Shares
-from evolve.types import Verdict
+from evolve.types import PROVOKED, Verdict
 from evolve.wave import Measurement, Running, fit_for_ratios, objective
 
 _log = logging.getLogger(__name__)
@@ -109,7 +109,7 @@ class Timer:
             if entrant is reference:
                 raise
             _log.error("a decision provoked a bug: %s", error)
-            entrant.fail(Verdict.INVALID, f"the decision provoked a bug of the problem: {printable(str(error))}")
+            entrant.fail(Verdict.INVALID, f"{PROVOKED}: {printable(str(error))}")
 
     def _with_time(self, case: int, metrics: Mapping[str, float], seconds: float) -> dict[str, float]:
         """Returns the metrics of a case with its CPU time, and with what the problem derives from that.

@@ -5,6 +5,9 @@ import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
+PROVOKED = "the decision provoked a bug of the problem"
+"""How the feedback begins where the simulator failed, for which the machine may be the reason as well."""
+
 
 class Verdict(enum.StrEnum):
     """How a judgement ended.  Only ``OK`` comes with a score."""

@@ -13,7 +13,7 @@ from evolve.patience import Overdue, Patience, late
 from evolve.problem import CPU_SECONDS, Call, InvalidDecision, Problem, ProblemError, Simulation, Unready
 from evolve.sandbox import PolicyFailure, WireError, wire
 from evolve.sandbox.failure import printable
-from evolve.types import Verdict
+from evolve.types import PROVOKED, Verdict
 
 _log = logging.getLogger(__name__)
 
@@ -195,9 +195,7 @@ class Wave:
         if not step.decided:
             return ProblemError(f"{name}: the simulator {what}, on {label} and before the first decision")
         _log.error("a decision on %s provoked a bug of %s: its simulator %s", label, name, what, exc_info=error)
-        return PolicyFailure(
-            Verdict.INVALID, f"the decision provoked a bug of the problem: its simulator {what}", step.position
-        )
+        return PolicyFailure(Verdict.INVALID, f"{PROVOKED}: its simulator {what}", step.position)
 
     def _end(self) -> None:
         """Closes the simulations that are left, whose ``finally`` may fail or hang like all else of them."""

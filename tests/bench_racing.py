@@ -13,7 +13,7 @@ from evolve.racing import Audit, Racing
 from evolve.session import search
 from evolve.statistics import paired_bootstrap
 from evolve.strategies import Strategy
-from evolve.strategies.ablations import Without
+from evolve.strategies.ablations import Varied
 from tests.bench_rows import Row
 
 PROBLEMS = ("spot", "prism", "dispatch")
@@ -71,7 +71,7 @@ def racing_saves(problems: Sequence[str] = PROBLEMS, seeds: Sequence[int] = (1,)
     """Simulated cases of a search with racing against one without, and the best on validation of both."""
     turns = [(problem, seed) for problem in problems for seed in seeds]
     raced = [_raced(problem, seed, evaluations) for problem, seed in turns]
-    whole = [came_to(problem, Without("racing"), seed, evaluations) for problem, seed in turns]
+    whole = [came_to(problem, Varied("default-without-racing"), seed, evaluations) for problem, seed in turns]
     shares = [ours.simulations / theirs.simulations for ours, theirs in zip(raced, whole, strict=True)]
     best = paired_bootstrap([ours.score / theirs.score for ours, theirs in zip(raced, whole, strict=True)], turns)
     worth, lost = (sum(getattr(each.audit, name) for each in raced) for name in ("worth", "lost"))

@@ -137,6 +137,9 @@ class Few:
         others = [member for member in self._members if member is not parent]
         return rng.sample(others, min(count, len(others)))
 
+    def find(self, number):
+        return next((member for member in self if member.number == number), None)
+
     def idle(self, member):
         return self._idle
 

@@ -3,6 +3,7 @@
 import json
 import os
 import sqlite3
+import struct
 import subprocess
 import sys
 import zlib
@@ -289,10 +290,23 @@ def test_a_row_that_no_run_writes_is_refused_in_one_line(evolve, run, change):
         ["DROP TABLE header", f"CREATE VIEW header AS {RECURSIVE} SELECT x AS key, x AS value FROM c"],
         ["DROP TABLE faults"],
         ["CREATE TRIGGER t AFTER INSERT ON sealed_uses BEGIN DELETE FROM sealed_uses; END"],
+        [
+            "DROP TABLE faults",
+            "CREATE TRIGGER faults AFTER INSERT ON sealed_uses BEGIN DELETE FROM sealed_uses; END",
+            "CREATE TABLE faults (at TEXT NOT NULL, turns INTEGER NOT NULL, message TEXT NOT NULL)",
+        ],
         ["CREATE TABLE songs (title TEXT)"],
         ["DROP TABLE faults", "CREATE TABLE faults (at TEXT, turns INTEGER, message TEXT AS (printf('%.9999f', 1)))"],
     ],
-    ids=["endless view", "endless header", "table less", "trigger", "table more", "table that computes"],
+    ids=[
+        "endless view",
+        "endless header",
+        "table less",
+        "trigger",
+        "trigger called like a table",
+        "table more",
+        "table that computes",
+    ],
 )
 def test_a_journal_whose_tables_are_not_ours_is_refused_before_any_is_read(run, changes):
     for change in changes:
@@ -300,6 +314,26 @@ def test_a_journal_whose_tables_are_not_ours_is_refused_before_any_is_read(run, 
     for read_only in (False, True):
         with pytest.raises(JournalError, match="its tables are not ours"):
             RunFolder(run).open(read_only=read_only)
+
+
+def hot(run, victim):
+    """Plants a rollback journal that says that ``victim`` coordinates a transaction, and may go once it is over."""
+    file = run / "journal.sqlite"
+    page = struct.unpack(">H", file.read_bytes()[16:18])[0]
+    magic, name = bytes.fromhex("d9d505f920a163d7"), os.fsencode(victim)
+    first = (magic + struct.pack(">IIIII", 0, 0, file.stat().st_size // page, 512, page)).ljust(512, b"\0")
+    last = struct.pack(">I", 0x40000000 // page + 1) + name + struct.pack(">II", len(name), sum(name)) + magic
+    (run / "journal.sqlite-journal").write_bytes(first + last)
+
+
+def test_a_file_that_a_planted_journal_names_is_not_removed(evolve, run, tmp_path):
+    victim = tmp_path / "thesis.tex"
+    victim.write_text("years of work")
+    hot(run, victim)
+    for command, *rest in (*COMMANDS, ("hint", "wait"), ("pause",), ("verify",), ("publish",)):
+        status, said = evolve(command, "run", *rest)
+        assert (status, victim.exists()) == (1, True)
+        assert "names another file" in said
 
 
 @pytest.mark.parametrize(

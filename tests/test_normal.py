@@ -155,3 +155,14 @@ def test_a_key_of_fifty_lines_takes_little_time():
     for _ in range(50):
         normal.key(source)
     assert (time.process_time() - start) / 50 < 0.005
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("def f(x):\n    return len([-x])\n", "def f(x):\n    return len([UnaryOp, USub, x])\n"),
+        ("def f(a: b):\n    pass\n", "def f(a, b):\n    pass\n"),
+    ],
+)
+def test_what_is_written_down_can_be_read_in_one_way_only(one, other):
+    assert not same(one, other)

@@ -302,7 +302,7 @@ def test_commands_say_something_to_a_run_and_show_and_log_have_it(run, capsys):
     assert said[2].startswith("it was paused already; `evolve resume ")
     assert cli.main(["show", str(run.path)]) == 0
     shown = capsys.readouterr().out
-    assert "now       paused; `evolve resume" in shown
+    assert "now       paused, and no process works on it; `evolve resume" in shown
     assert "hints     1, the last not heeded yet: ?]0;owned?wait? longer?" in shown
     assert cli.main(["show", str(run.path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["paused"] is True

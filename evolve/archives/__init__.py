@@ -27,6 +27,9 @@ class Archive(Protocol):
     def inspirations(self, parent: Candidate, count: int, rng: Random) -> list[Candidate]:
         """Returns up to ``count`` other members to take ideas from."""
 
+    def find(self, number: int) -> Candidate | None:
+        """Returns what is built on under that number, a member or not; None if it is nothing to build on any more."""
+
     def idle(self, member: Candidate) -> int:
         """Returns how many candidates were added since those that compete with a member last became better."""
 

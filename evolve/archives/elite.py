@@ -68,6 +68,9 @@ class Elite:
     def inspirations(self, parent: Candidate, count: int, rng: Random) -> list[Candidate]:
         return others(self._members, parent, count, rng)
 
+    def find(self, number: int) -> Candidate | None:
+        return next((member for member in self._members if member.number == number), None)
+
     def idle(self, member: Candidate) -> int:  # noqa: ARG002 - all members compete with each other
         return self._idle
 

@@ -1,7 +1,8 @@
 """Islands (Tanese 1989) that begin with the baselines, trade members, and give way to others when they stand still."""
 
+import enum
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from random import Random
 
@@ -33,7 +34,7 @@ WITHIN = 0.8
 """How often another parent is chosen within an island, each as often as any other, and not among the best of all."""
 
 REMEMBERED = 1024
-"""Candidates of which it is known where they belong, besides the members: children come soon after their parents."""
+"""Candidates of which it is known where they belong, besides the members: the latest, and what was built on lately."""
 
 
 def undescribed(_: Mapping[str, float]) -> Mapping[str, float]:
@@ -41,14 +42,23 @@ def undescribed(_: Mapping[str, float]) -> Mapping[str, float]:
     return {}
 
 
+class Part(enum.StrEnum):
+    """What the archive can do without."""
+
+    LEAD = "lead"  # building on the best while it becomes better
+    ISLANDS = "islands"  # more than one
+    NICHES = "niches"  # the difference between them
+    PARETO = "pareto"  # the winners of cases
+    MIGRATION = "migration"  # the trade between islands
+    SPARING = "sparing"  # the preference for what was seldom built on
+
+
 class Islands:
     """Holds about ``capacity`` candidates for their scores, shared out among islands, and the winners of cases.
 
     A candidate belongs to the island of its first parent; one without parents begins an island.  An island that
     has not become better for ``PATIENCE`` candidates retires unless it leads.  ``describe`` says how a policy
-    behaved, for the niches.  Each switch turns one part off: ``lead`` building on the best while it becomes better,
-    ``islands`` all but one of them, ``niches`` the difference between niches, ``pareto`` the winners of cases,
-    ``migration`` the trade between islands, ``sparing`` the preference for what was seldom built on.
+    behaved, for the niches.  ``parts`` are those that it has.
 
     The best to build on is the latest of those that are equally good, though it is no member: to go on from what
     changed nothing crosses plateaus (Jansen & Wegener 2001).
@@ -58,18 +68,11 @@ class Islands:
         self,
         describe: Describe = undescribed,
         capacity: int = 32,
-        *,
-        lead: bool = True,
-        islands: bool = True,
-        niches: bool = True,
-        pareto: bool = True,
-        migration: bool = True,
-        sparing: bool = True,
+        parts: Collection[Part] = tuple(Part),
     ) -> None:
-        self._capacity, self._lead, self._many = capacity, lead, islands
-        self._migration, self._sparing = migration, sparing
-        place = partial(niche, describe=describe) if niches else _nowhere
-        self._new = partial(Island, niche=place, pareto=pareto)
+        self._capacity, self._parts = capacity, frozenset(parts)
+        place = partial(niche, describe=describe) if Part.NICHES in parts else _nowhere
+        self._new = partial(Island, niche=place, pareto=Part.PARETO in parts)
         self._islands: dict[int, Island] = {}  # by the order in which they began
         self._begun = 0
         self._members: list[Candidate] = []  # of all islands, best first
@@ -78,21 +81,27 @@ class Islands:
         self._twins: dict[tuple[float, ...], Candidate] = {}  # members by behaviour
         self._uses: dict[int, int] = {}  # how often a member was built on
         self._latest: Candidate | None = None  # of the best
+        self._leading = 0  # the island that the best came from
         self._stuck = 0  # candidates since the best became better
+
+    @property
+    def parts(self) -> frozenset[Part]:
+        """Those that it has."""
+        return self._parts
 
     @property
     def best(self) -> Candidate | None:
         return self._members[0] if self._members else None
 
     def add(self, candidate: Candidate) -> bool:
-        if self._sparing:
+        if Part.SPARING in self._parts:
             for parent in self._seats.keys() & candidate.proposal.parents:
                 self._uses[parent] += 1
         name = self._home(candidate)
         if name is None:
             return False
         self._remember(candidate, name)
-        self._follow(candidate)
+        self._follow(candidate, name)
         changed = self._take(candidate, self._islands[name])
         changed |= self._moved_on(name)
         if changed:
@@ -101,7 +110,7 @@ class Islands:
 
     def parent(self, rng: Random) -> Candidate:
         islands = [*self._islands.values()]
-        if self._lead and self._latest is not None and rng.random() < max(LEAST_LEAD, LEAD - YIELDING * self._stuck):
+        if Part.LEAD in self._parts and self._latest is not None and rng.random() < self._share_of_the_best():
             return self._latest
         if len(islands) > 1 and rng.random() >= WITHIN:
             leaders = self._members[: 2 * LEAST]
@@ -111,23 +120,31 @@ class Islands:
         return rng.choice(islands).parent(self._uses, rng)
 
     def inspirations(self, parent: Candidate, count: int, rng: Random) -> list[Candidate]:
-        """Returns a winner of a case on which the parent is weak, another island's best, any other, and so on."""
+        """Returns a winner of a case on which the parent is weak, another island's best, any other, and so on.
+
+        Where there is none of a kind, the next kind takes its place.
+        """
         others = [member for member in self._members if member.number != parent.number]
         pools = self._ahead(parent), self._elsewhere(parent), others
         found: dict[int, Candidate] = {}
         for turn in range(min(count, len(others))):
-            pool = [member for member in pools[turn % len(pools)] if member.number not in found]
-            drawn = rng.choice(pool or [member for member in others if member.number not in found])
+            left = ([member for member in pool if member.number not in found] for pool in pools[turn % len(pools) :])
+            drawn = rng.choice(next(pool for pool in left if pool))
             found[drawn.number] = drawn
         return [*found.values()]
 
     def idle(self, member: Candidate) -> int:
-        return min((self._islands[name].idle for name in self._known(member.number)), default=0)
+        return max((self._islands[name].idle for name in self._known(member.number)), default=0)
 
     def least(self, parents: Sequence[int]) -> float:
         """Returns the score at or below which a child of these parents is taken only for winning a case."""
         homes = self._known(parents[0]) if parents else []
         return min((self._islands[name].least for name in homes), default=-math.inf)
+
+    def find(self, number: int) -> Candidate | None:
+        if self._latest is not None and self._latest.number == number:
+            return self._latest
+        return next((member for member in self._members if member.number == number), None)
 
     def __iter__(self) -> Iterator[Candidate]:
         return iter(self._members)
@@ -135,11 +152,15 @@ class Islands:
     def __len__(self) -> int:
         return len(self._members)
 
-    def _follow(self, candidate: Candidate) -> None:
+    def _share_of_the_best(self) -> float:
+        return max(LEAST_LEAD, LEAD - YIELDING * self._stuck)
+
+    def _follow(self, candidate: Candidate, name: int) -> None:
         """Takes note of a new best, or of one as good."""
         best, score = self._latest, candidate.evaluation.score
         better = score is not None and (best is None or score > best.score)
         self._stuck = 0 if better else self._stuck + 1
+        self._leading = name if better else self._leading
         if better or (best is not None and score == best.score):
             self._latest = candidate
 
@@ -148,14 +169,15 @@ class Islands:
         return [winner for island in self._islands.values() for winner in island.front.ahead(parent)]
 
     def _elsewhere(self, parent: Candidate) -> list[Candidate]:
-        """Returns the best of each island that a parent does not sit on, unless it is the parent."""
-        seats = self._seats.get(parent.number, [])
-        return [island.best for name, island in self._islands.items() if name not in seats]
+        """Returns the best of each island but that of a parent."""
+        homes = self._known(parent.number)
+        return [island.best for name, island in self._islands.items() if name not in homes]
 
     def _known(self, number: int) -> list[int]:
-        """Returns the islands that a candidate sits on, or belongs to; none where that is not known any more."""
+        """Returns the islands that a candidate sits on or belongs to; where that is not known, the one that leads."""
         homes = self._seats.get(number) or [self._homes.get(number, 0)]
-        return [name for name in homes if name in self._islands]
+        known = [name for name in homes if name in self._islands]
+        return known or [name for name in self._islands if name == self._leading]
 
     def _home(self, candidate: Candidate) -> int | None:
         """Returns the island of a candidate; None for a failed one that descends from no island."""
@@ -163,12 +185,9 @@ class Islands:
         homes = self._known(parents[0]) if parents else []
         if homes:
             return homes[candidate.number % len(homes)]
-        if self._islands and (parents or not self._many or len(self._islands) == MOST):
-            return self._leading()
+        if self._islands and (parents or Part.ISLANDS not in self._parts or len(self._islands) == MOST):
+            return self._leading
         return None if candidate.evaluation.score is None else self._begin()
-
-    def _leading(self) -> int:
-        return min(self._islands, key=lambda name: standing(self._islands[name].best))
 
     def _begin(self) -> int:
         """Begins an island, for which the others make room."""
@@ -184,6 +203,8 @@ class Islands:
             island.resize(share)
 
     def _remember(self, candidate: Candidate, name: int) -> None:
+        for parent in self._homes.keys() & candidate.proposal.parents[:1]:  # what is built on is remembered longer
+            self._homes[parent] = self._homes.pop(parent)
         self._homes[candidate.number] = name
         if len(self._homes) > REMEMBERED:
             del self._homes[next(iter(self._homes))]
@@ -203,17 +224,17 @@ class Islands:
     def _moved_on(self, name: int) -> bool:
         """Has an island that stands still take in another's best, or retire; returns whether either came about."""
         island = self._islands[name]
-        if len(self._islands) == 1 and not self._many:
+        if len(self._islands) == 1 and Part.ISLANDS not in self._parts:
             return False
         if not island.members:  # a beginner that behaves like a member of another island
             del self._islands[name]
             self._share_out()
             return True
-        if self._migration and island.idle == PATIENCE // 2 and len(self._islands) > 1:
+        if Part.MIGRATION in self._parts and island.idle == PATIENCE // 2 and len(self._islands) > 1:
             later = [other for other in self._islands if other > name] or [*self._islands]
             island.receive(self._islands[later[0]].best)
             return True
-        if island.idle < PATIENCE or name == self._leading():
+        if island.idle < PATIENCE or name == self._leading:
             return False
         self._retire(name)
         return True
@@ -224,12 +245,12 @@ class Islands:
         Where few are left, one begins with the member that behaves least like the best.
         """
         retired = self._islands.pop(name)
-        self._islands[self._leading()].inherit(retired)
+        self._islands[self._leading].inherit(retired)
         self._share_out()
         if len(self._islands) >= FEWEST:
             return
         left = [member for island in self._islands.values() for member in island.members[1:]]
-        best = self._islands[self._leading()].best
+        best = self._islands[self._leading].best
         if left:
             founder = max(left, key=lambda member: _distance(member, best) / (1 + self._uses.get(member.number, 0)))
             self._islands[self._begin()].receive(founder)

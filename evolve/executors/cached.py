@@ -3,12 +3,14 @@
 It gives what judging would give: the race of a task is run on the results that are known, a score is confirmed where
 that is asked, and simulations count as they would have.  Only ``cpu_seconds`` are those of then, and of a policy that
 is stopped early neither these nor its calls are known, which are 0.  Nothing is remembered where judging again might
-give something else: of what is timed or measured, of sealed and validation cases, or without all walls; nor where
-the file cannot be used, which is no error.
+give something else: of what is timed or measured, of sealed and validation cases, or without all walls; nor of a
+problem that imports what is no installed library, nor where the file cannot be used, which is no error.  What a
+simulator reads besides, from files or the environment, is not seen here.
 """
 
 import hashlib
 import importlib.metadata
+import importlib.util
 import pickle
 import sys
 from collections import deque
@@ -20,14 +22,14 @@ from types import TracebackType
 from typing import Self
 
 import evolve
-from evolve import catalog, normal
+from evolve import catalog
 from evolve.cases import basis_of, cases_of
+from evolve.closure import foreign
 from evolve.executors import Executor, Task
 from evolve.executors.shelf import Shelf
 from evolve.problem import Problem
 from evolve.race import Race, raced
-from evolve.source import SourceError
-from evolve.types import Evaluation, Verdict
+from evolve.types import PROVOKED, Evaluation, Verdict
 
 _BATCH = 32  # evaluations that are written together
 
@@ -78,7 +80,7 @@ class CachedExecutor:
         if judged.cancelled() or judged.exception() is not None:
             return
         found = judged.result()
-        if found.unsafe or found.verdict not in _REPEATABLE:
+        if found.unsafe or found.verdict not in _REPEATABLE or found.feedback.startswith(PROVOKED):
             return
         if found.score is not None:
             self._new.append((_key_of_passed(scope, task.source), found))
@@ -114,8 +116,35 @@ def _scope(problem: Problem, cases: str) -> str:
         held = pickle.dumps(cases_of(problem, cases).cases)
     except Exception:  # noqa: BLE001 - cases may be anything, also what cannot be written down
         return ""
-    facts = (catalog.digest(problem), catalog.spec(problem), problem.chosen, cases, _engine())
+    assert problem.path is not None
+    libraries = _libraries(problem.path)
+    if libraries is None:
+        return ""
+    facts = (catalog.digest(problem), catalog.spec(problem), problem.chosen, cases, _engine(), libraries)
     return _hash(repr(facts).encode() + held)
+
+
+def _libraries(problem: Path) -> list[str] | None:
+    """Returns the versions of what a problem imports; None where another version of it may look the same."""
+    try:
+        return [_version(name) for name in sorted(foreign(catalog.files_of(problem), ("evolve", *catalog.PACKAGES)))]
+    except (ImportError, ValueError, _Unsteady):  # `version` raises an ImportError where there is no such library
+        return None
+
+
+class _Unsteady(Exception):  # noqa: N818
+    """A library whose code may change while its version stays."""
+
+
+def _version(name: str) -> str:
+    """Returns name and version of an installed library that is called like what is imported of it."""
+    library, found = importlib.metadata.distribution(name), importlib.util.find_spec(name)
+    installed = Path(str(library.locate_file(""))).resolve()
+    if found is None or found.origin is None or not Path(found.origin).resolve().is_relative_to(installed):
+        raise _Unsteady
+    if '"editable": true' in (library.read_text("direct_url.json") or ""):
+        raise _Unsteady
+    return f"{name} {library.version}"
 
 
 @cache
@@ -129,11 +158,8 @@ def _engine() -> str:
 
 
 def _key_of_passed(scope: str, source: str) -> str:
-    """Returns a key that equal policies share, for what is said of one that passed names no line of it."""
-    try:
-        return _hash(f"passed {scope} {normal.key(source)}".encode())
-    except SourceError:
-        return _hash(f"passed {scope} exactly {source}".encode("utf-8", "replace"))
+    """Returns a key of the very text, for a policy may read its own names and docstrings."""
+    return _hash(f"passed {scope} {source}".encode("utf-8", "replace"))
 
 
 def _key_of_failed(scope: str, task: Task) -> str:

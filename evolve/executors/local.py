@@ -24,7 +24,7 @@ from evolve.cases import basis_of
 from evolve.executors import Task, memory
 from evolve.patience import late
 from evolve.problem import Problem, ProblemError
-from evolve.types import Evaluation, EvolveError, Verdict
+from evolve.types import PROVOKED, Evaluation, EvolveError, Verdict
 
 _log = logging.getLogger(__name__)
 
@@ -187,7 +187,7 @@ class _Keeper(threading.Thread):
 
     def _provoked(self, what: str) -> Evaluation:
         _log.error("a decision provoked a bug of %s: its simulator %s", self._problem.name, what)
-        return Evaluation(Verdict.INVALID, feedback=f"the decision provoked a bug of the problem: its simulator {what}")
+        return Evaluation(Verdict.INVALID, feedback=f"{PROVOKED}: its simulator {what}")
 
 
 def _start(spec: str, how: Sequence[str]) -> tuple[Connection, subprocess.Popen[bytes]]:

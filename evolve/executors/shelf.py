@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import sqlite3
+import stat
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -76,8 +77,8 @@ class Shelf:
 
 def _connected(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
-    if os.path.lexists(path) and (path.is_symlink() or not path.is_file()):
-        raise OSError(f"{path} is no plain file")
+    for file in (path.parent, *(path.with_name(f"{path.name}{ending}") for ending in ("", "-wal", "-shm", "-journal"))):
+        _insist_on_ours(file)
     connection = sqlite3.connect(path, timeout=_PATIENCE_SECONDS)
     try:
         connection.execute("PRAGMA journal_mode=WAL")
@@ -90,6 +91,15 @@ def _connected(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _insist_on_ours(path: Path) -> None:
+    """Refuses a link, a pipe, and what another user has written: whoever can write it says what policies score."""
+    if not os.path.lexists(path):
+        return
+    found = path.lstat()
+    if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)) or found.st_uid != os.geteuid():
+        raise OSError(f"{path} is no plain file of this user")
 
 
 def _packed(found: Evaluation) -> bytes:

@@ -128,7 +128,7 @@ class Replaying:
         if known is None:
             raise EvolveError(
                 f"the cassette {self._cassette.path} holds no answer to turn {number} (prompt {request.id}): "
-                "it was recorded with another seed, model, prompt or version"
+                "it was recorded with another seed, model, prompt or version, or its run was given hints"
             )
         return known
 

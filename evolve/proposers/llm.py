@@ -189,7 +189,7 @@ class Llm:
         if isinstance(broken, Candidate):
             failure = f"{broken.evaluation.verdict}: {broken.evaluation.feedback}"
             return self._draft(model, "repair", Situation(broken, failure=failure), (broken.number,))
-        parent = next((member for member in archive if member.number == broken.parents[0]), None)
+        parent = archive.find(broken.parents[0])
         if parent is None:  # it is no longer worth building on
             return None
         situation = Situation(parent, failure=f"Your answer could not be used: {broken.message}", answer=broken.answer)

@@ -172,7 +172,12 @@ def describe(run: Summary) -> str:
 
 def _now(run: Summary) -> list[str]:
     if run.paused:
-        return [f"now       paused; `evolve resume {shlex.quote(run.run)}` goes on"]
+        place = shlex.quote(run.run)
+        if run.worked_on:
+            return [f"now       paused; `evolve resume {place}` goes on"]
+        return [
+            f"now       paused, and no process works on it; `evolve resume {place}` and the same `evolve run` go on"
+        ]
     return ["now       a process works on it, and it may come to more"] if run.worked_on else []
 
 

@@ -17,7 +17,7 @@ from evolve.archives.islands import undescribed
 from evolve.cases import place
 from evolve.search import Arm
 from evolve.strategies import DEFAULT, Strategy
-from evolve.strategies.ablations import PREFIX, Without
+from evolve.strategies.ablations import WITH, WITHOUT, Varied
 from evolve.strategies.peers import Anyone, BestOfN, Sequential
 from evolve.types import EvolveError
 
@@ -31,8 +31,8 @@ _KNOWN: Mapping[str, Callable[[], Strategy]] = {
 }
 _OF_A_FILE = "evolve_strategy_"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,39}")
-_ARCHIVE = ("best", "add", "parent", "inspirations", "idle", "least", "__iter__", "__len__")
-_PROPOSER = ("name", "trouble", "ways", "propose", "recall", "tell")
+_ARCHIVE = ("best", "add", "parent", "inspirations", "find", "idle", "least", "__iter__", "__len__")
+_PROPOSER = ("name", "trouble", "ways", "propose", "hear", "recall", "tell")
 _CHOOSER = ("choose", "tell")
 _RACING = ("begin", "race", "tell")
 
@@ -48,8 +48,8 @@ def load(spec: str) -> Strategy:
         return _own(Path(file), kind)
     if spec in _KNOWN:
         return _KNOWN[spec]()
-    if spec.startswith(PREFIX):
-        return Without(*spec.removeprefix(PREFIX).split("+"))
+    if spec.startswith((WITHOUT, WITH)):
+        return Varied(spec)
     raise EvolveError(f"no strategy {spec!r}; {_hint(spec)}")
 
 
@@ -76,9 +76,10 @@ def blaming(strategy: Strategy) -> Iterator[None]:
 def _hint(spec: str) -> str:
     if spec.endswith(".py"):
         return f"of a file of your own say which class: {spec}:CLASS"
-    close = difflib.get_close_matches(spec, [*_KNOWN, f"{PREFIX}..."], 1)
+    close = difflib.get_close_matches(spec, [*_KNOWN, f"{WITHOUT}..."], 1)
     hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"{hint}there are: {', '.join(_KNOWN)}, {PREFIX}MECHANISM, and FILE.py:CLASS for one of your own"
+    known = ", ".join((*_KNOWN, f"{WITHOUT}MECHANISM", f"{WITH}MECHANISM"))
+    return f"{hint}there are: {known}, and FILE.py:CLASS for one of your own"
 
 
 def _own(path: Path, name: str) -> Strategy:
@@ -123,7 +124,7 @@ def _insist_on_name(path: Path, kind: str, strategy: Strategy) -> None:
             f"{path}: the name of {kind} is {name!r}; it must be 1 to 40 letters, digits and . _ + - that begin with "
             "a letter or digit, for its runs lie in a folder of that name"
         )
-    if name in _KNOWN or name.startswith(PREFIX):
+    if name in _KNOWN or name.startswith((WITHOUT, WITH)):
         raise EvolveError(f"{path}: {kind} has the name {name!r} of one of ours; give it one of its own: name = ...")
 
 

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 import tiny
 
-from evolve.archives.islands import LEAD, LEAST, LEAST_LEAD, MOST, PATIENCE, REMEMBERED, YIELDING, Islands
+from evolve.archives.islands import LEAD, LEAST, LEAST_LEAD, MOST, PATIENCE, REMEMBERED, YIELDING, Islands, Part
 from evolve.statistics import geometric_mean
 from evolve.types import Candidate, CaseResult, Evaluation, Proposal, Verdict
 
@@ -19,9 +19,14 @@ def on(number, *ratios, parents=(), size=100, verdict=Verdict.OK):
     return Candidate(number, Proposal("x" * size, "mutate", "", parents), Evaluation(verdict, score, results))
 
 
+def islands(capacity=32, **switches):
+    """An archive with all parts but those that are switched off."""
+    return Islands(capacity=capacity, parts=[part for part in Part if switches.get(part, True)])
+
+
 def planted(*scores, lead=False, **switches):
     """An archive of one baseline for each score; it does not build mostly on the best."""
-    archive = Islands(lead=lead, **switches)
+    archive = islands(lead=lead, **switches)
     for number, score in enumerate(scores):
         archive.add(tiny.judged(number, score, source=f"baseline {number}"))
     return archive
@@ -38,7 +43,7 @@ def fail(archive, parent, numbers):
 
 def searched(seed, count, **switches):
     """Plays a search, and returns its archive, which candidates were built on, and checks what it promises."""
-    archive, rng, built_on = Islands(**switches), Random(seed), []
+    archive, rng, built_on = islands(**switches), Random(seed), []
     for number in range(count):
         parent = archive.parent(rng) if number >= 5 else None
         parents = () if parent is None else (parent.number,)
@@ -124,7 +129,7 @@ def test_what_a_retired_island_leaves_goes_to_the_others():
 
 
 def test_where_few_islands_are_left_one_begins_with_the_member_that_behaves_least_like_the_best():
-    archive = Islands(lead=False, migration=False)
+    archive = islands(lead=False, migration=False)
     for candidate in (on(0, 2.0, 2.0), on(1, 0.5, 0.5), on(2, 0.6, 0.6)):
         archive.add(candidate)
     for number, ratios in ((3, (1.9, 2.0)), (4, (0.9, 3.0)), (5, (1.8, 2.0))):
@@ -162,7 +167,7 @@ def test_without_islands_all_compete_with_each_other():
 
 def test_without_niches_only_the_score_counts():
     def kept(**switches):
-        archive = Islands(capacity=3, lead=False, islands=False, pareto=False, **switches)
+        archive = islands(capacity=3, lead=False, islands=False, pareto=False, **switches)
         for number, size in enumerate((5000, 100, 100, 100)):
             archive.add(on(number, 1.0 + number / 100, size=size, parents=(0,) if number else ()))
         archive.add(on(9, 0.9 + 0.2, size=100, parents=(0,)))
@@ -174,7 +179,7 @@ def test_without_niches_only_the_score_counts():
 
 def test_without_a_front_the_winner_of_a_case_needs_a_score():
     def kept(**switches):
-        archive = Islands(capacity=2, lead=False, islands=False, **switches)
+        archive = islands(capacity=2, lead=False, islands=False, **switches)
         for candidate in (on(0, 1.0, 1.0), on(1, 1.1, 1.0, parents=(0,)), on(2, 0.1, 1.2, parents=(0,))):
             archive.add(candidate)
         return numbers(archive)
@@ -185,7 +190,7 @@ def test_without_a_front_the_winner_of_a_case_needs_a_score():
 
 def test_a_winner_of_a_case_is_built_on_although_it_scores_little():
     def share(**switches):
-        archive = Islands(lead=False, islands=False, **switches)
+        archive = islands(lead=False, islands=False, **switches)
         archive.add(on(0, 1.0, 1.0))
         for number in range(1, 40):
             archive.add(on(number, 1.0 + number / 100, 1.0, parents=(0,)))
@@ -316,6 +321,38 @@ def test_the_longer_the_best_has_not_become_better_the_more_others_are_built_on(
         drawn = Counter(archive.parent(Random(draw)).number for draw in range(2000))
         assert drawn[3] / 2000 == pytest.approx(share, abs=0.05)
         assert drawn.keys() == {0, 1, 2, 3}
+    archive.add(on(99, 1.6, 1.6, parents=(1,)))
+    assert Counter(archive.parent(Random(draw)).number for draw in range(2000))[99] / 2000 > LEAD - 0.05
+
+
+def test_the_island_that_the_best_came_from_stays_where_another_took_it_in():
+    archive = planted(0.5, 1.0, 0.6, 0.7)
+    for number in range(10, 16):
+        archive.add(tiny.judged(number, 1.0 + number / 100, parents=(number - 1 if number > 10 else 1,)))
+    fail(archive, 0, range(20, 20 + PATIENCE // 2))  # an older island takes the best in
+    fail(archive, 12, range(40, 40 + 2 * PATIENCE))
+    assert {1, 10, 11, 12, 13, 14, 15} <= set(numbers(archive))
+
+
+def test_a_plateau_is_seen_though_another_island_took_the_best_in():
+    archive = planted(0.5, 1.0, 0.6, 0.7)
+    fail(archive, 1, range(10, 50))
+    fail(archive, 0, range(60, 60 + PATIENCE // 2))
+    assert archive.idle(archive.best) == 40
+
+
+def test_where_the_latest_of_the_best_belongs_is_not_forgotten():
+    archive = planted(1.0, 1.5, lead=True)
+    archive.add(on(2, 1.5, 1.5, parents=(1,), size=900))
+    fail(archive, 2, range(10, 10 + REMEMBERED + 50))
+    assert archive.find(2) is not None
+    assert archive.idle(archive.find(2)) == REMEMBERED + 51
+
+
+def test_what_is_no_member_is_not_inspired_by_a_member_that_behaves_alike():
+    archive = planted(0.5, 1.5, 0.7, lead=True)
+    archive.add(on(3, 1.5, 1.5, parents=(1,), size=900))
+    assert {archive.inspirations(archive.find(3), 1, Random(draw))[0].number for draw in range(50)} == {0, 2}
 
 
 def test_what_is_built_on_without_being_a_member_belongs_to_the_island_of_its_parent():

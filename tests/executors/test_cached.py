@@ -13,10 +13,9 @@ from evolve.executors.cached import CachedExecutor
 from evolve.executors.shelf import Shelf
 from evolve.race import Race, Stage
 from evolve.remembered import folder
-from evolve.types import Evaluation, Layer, Verdict
+from evolve.types import PROVOKED, Evaluation, Layer, Verdict
 
 GOOD = "def guess(x):\n    return 3 * x\n"
-SAME = "def guess(number):  # the same\n    return 3 * number\n"
 BAD = "def guess(x):\n    return -1.0\n"
 
 
@@ -57,7 +56,7 @@ def against(least):
 
 
 @pytest.mark.parametrize("first", [Task(GOOD), Task(GOOD, 0.0), Task(GOOD, race=against(0.001))])
-@pytest.mark.parametrize("second", [Task(SAME), Task(SAME, 0.0), Task(SAME, race=against(0.001))])
+@pytest.mark.parametrize("second", [Task(GOOD), Task(GOOD, 0.0), Task(GOOD, race=against(0.001))])
 def test_a_policy_that_passed_is_answered_as_judging_would(problem, sandbox, first, second):
     judged(problem, tiny.Inline(problem, sandbox), first)
     inner = tiny.Inline(problem, sandbox)
@@ -68,6 +67,28 @@ def test_a_policy_that_passed_is_answered_as_judging_would(problem, sandbox, fir
     assert (known.calls, known.confirmed, known.simulations) == (anew.calls, anew.confirmed, anew.simulations)
     needs_confirmation = second.confirm_above == 0.0 and first.confirm_above != 0.0
     assert len(inner.tasks) == needs_confirmation
+
+
+@pytest.mark.parametrize("other", [f"{GOOD}# random\n", GOOD.replace("x", "number"), f'"""Read by itself."""\n{GOOD}'])
+def test_a_policy_of_the_same_form_is_judged_anew_for_it_may_read_its_own_names(problem, other):
+    inner = Fixed(tiny.evaluation(1.0, 6))
+    judged(problem, inner, Task(GOOD), Task(other))
+    assert [task.source for task in inner.tasks] == [GOOD, other]
+
+
+@pytest.mark.parametrize(
+    ("line", "judgings"),
+    [("import json, numpy, simpy", 1), ("import mine", 2), ("from mine import price", 2), ("import numpy.linalg", 1)],
+)
+def test_nothing_is_remembered_of_a_problem_whose_imports_may_change(tmp_path, monkeypatch, line, judgings):
+    (tmp_path / "mine.py").write_text("price = 3\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    path = tiny.write(tmp_path)
+    path.write_text(f"{line}\n{path.read_text(encoding='utf-8')}", encoding="utf-8")
+    problem, inner = catalog.load(str(path)), Fixed(tiny.evaluation(1.0, 6))
+    judged(problem, inner, Task(GOOD))
+    judged(problem, inner, Task(GOOD))
+    assert len(inner.tasks) == judgings
 
 
 def test_a_known_policy_that_loses_its_race_is_outraced(problem, sandbox):
@@ -95,6 +116,7 @@ def test_what_failed_is_known_for_the_very_text_and_race_only(problem, sandbox):
         Evaluation(Verdict.OUT_OF_MEMORY),
         Evaluation(Verdict.OUTRACED),
         Evaluation(Verdict.INVALID, confirmed=True),
+        Evaluation(Verdict.INVALID, feedback=f"{PROVOKED}: its simulator takes more than 2 seconds"),
         Evaluation(Verdict.CRASHED, layers=(Layer.SECCOMP,)),
     ],
 )

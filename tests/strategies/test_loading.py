@@ -3,6 +3,7 @@
 import pytest
 
 from evolve.archives.plain import Latest, Starts
+from evolve.bandit import Bandit
 from evolve.strategies import DEFAULT
 from evolve.strategies.ablations import mechanisms
 from evolve.strategies.loading import blaming, file_of, load
@@ -22,6 +23,13 @@ def proposers(strategy):
     return [arm.proposer.name for arm in strategy.arms()]
 
 
+def parts(strategy):
+    """The mechanisms of a strategy, as the search gets them."""
+    chooser = ["bandit"] if isinstance(strategy.chooser(), Bandit) else []
+    racing = [] if strategy.racing() is None else ["racing"]
+    return [*strategy.archive().parts, *chooser, *racing, *proposers(strategy)]
+
+
 @pytest.mark.parametrize("name", ["default", "best-of-n", "sequential", "random"])
 def test_a_strategy_is_found_by_its_name(name):
     assert load(name).name == name
@@ -36,20 +44,13 @@ def test_the_plain_strategies_have_the_proposers_of_the_default_and_nobody_is_ra
 
 
 @pytest.mark.parametrize("mechanism", mechanisms())
-def test_the_default_without_a_mechanism_differs_from_it_in_that_alone(mechanism):
-    lacking = load(f"default-without-{mechanism}")
-    assert lacking.name == f"default-without-{mechanism}"
-    differs = {
-        "proposers": proposers(lacking) != proposers(DEFAULT),
-        "chooser": type(lacking.chooser()) is not type(DEFAULT.chooser()),
-        "racing": type(lacking.racing()) is not type(DEFAULT.racing()),
-    }
-    if mechanism in proposers(DEFAULT):
-        assert [part for part, other in differs.items() if other] == ["proposers"]
-        assert set(proposers(DEFAULT)) - set(proposers(lacking)) == {mechanism}
-    else:
-        expected = {"bandit": ["chooser"], "racing": ["racing"]}.get(mechanism, [])
-        assert [part for part, other in differs.items() if other] == expected
+def test_the_default_without_a_mechanism_or_with_one_more_differs_from_it_in_that_alone(mechanism):
+    name = f"default-with{'out' if mechanism in DEFAULT.parts else ''}-{mechanism}"
+    varied = load(name)
+    assert varied.name == name
+    assert set(parts(varied)) ^ set(parts(DEFAULT)) == {mechanism}
+    with pytest.raises(EvolveError, match="the default itself"):
+        load(f"default-with{'' if mechanism in DEFAULT.parts else 'out'}-{mechanism}")
 
 
 def test_several_mechanisms_can_be_left_out_at_once():
@@ -62,6 +63,8 @@ def test_several_mechanisms_can_be_left_out_at_once():
     ("spec", "said"),
     [
         ("sequental", "did you mean 'sequential'"),
+        ("default-without-bandits+tune", "there is no mechanism 'bandits'; did you mean default-without-bandit?"),
+        ("default-with-nothing", "default-with-... knows: "),
         ("default-without-bandits", "did you mean default-without-bandit?"),
         ("default-without-" + "+".join(proposers(DEFAULT)), "no proposer left"),
         ("mine.py", "mine.py:CLASS"),

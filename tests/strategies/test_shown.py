@@ -8,7 +8,7 @@ import pytest
 from evolve.archives.elite import Elite
 from evolve.archives.islands import undescribed
 from evolve.strategies import DEFAULT
-from evolve.strategies.ablations import PREFIX, mechanisms
+from evolve.strategies.ablations import WITH, WITHOUT, mechanisms
 from evolve.strategies.loading import load
 
 ROOT = Path(__file__).parents[2]
@@ -37,4 +37,4 @@ def test_every_strategy_in_a_command_that_is_shown_exists(text):
     assert named
     for name in named:
         if not name.endswith(":Small"):
-            assert load(name).name.startswith((PREFIX, name))
+            assert load(name).name.startswith((WITHOUT, WITH, name))
