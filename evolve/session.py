@@ -2,6 +2,7 @@
 
 import datetime
 import hashlib
+import logging
 import shlex
 import time
 from collections import Counter
@@ -36,6 +37,8 @@ from evolve.writers import Writing
 
 WORTH_RACING = 64
 """Cases below which all policies are judged in full: on 24 of them, what a race lost was worth more than it saved."""
+
+_log = logging.getLogger(__name__)
 
 EMBEDDED = Writing()
 """No model: the embedded proposers write all policies."""
@@ -101,7 +104,7 @@ def search(
     """
     insist_on_searchable(problem, cases)
     folder = RunFolder(out)
-    now = partial(_header, problem, writing, strategy.name, cases, basis_of(problem, cases))
+    now = partial(_header, problem, writing, strategy.identity, cases, basis_of(problem, cases))
     with folder.locked(), (_resumed if folder.exists else _begun)(folder, now, seed) as journal:
         _insist_on_known_dollars(limit, journal)
         begun()
@@ -171,11 +174,25 @@ def _search(
 
 
 def _describing(problem: Problem) -> Describe:
-    """Returns what tells the niches of policies apart; a problem that fails over it is at fault."""
+    """Returns what tells the niches of policies apart.
+
+    A problem that fails over the reference, which comes first, is at fault; a policy that it fails over later is
+    described by nothing, lest it end the search.
+    """
+    fine = False
 
     def describe(metrics: Mapping[str, float]) -> Mapping[str, float]:
-        with blaming(problem, "descriptors"):
-            return {name: float(value) for name, value in problem.descriptors(steady(problem, metrics)).items()}
+        nonlocal fine
+        try:
+            with blaming(problem, "descriptors"):
+                found = {name: float(value) for name, value in problem.descriptors(steady(problem, metrics)).items()}
+        except ProblemError as error:
+            if not fine:
+                raise
+            _log.error("a policy is described by nothing: %s", error)
+            return {}
+        fine = True
+        return found
 
     return describe
 

@@ -106,7 +106,7 @@ class Writing:
         whole = sum(arm.weight for arm in own)
         arms = [Arm(arm.proposer, self.embedded * arm.weight / whole) for arm in own]
         if self.models:
-            arms.append(Arm(self._llm(problem, cases), 1 - self.embedded))
+            arms.append(strategy.asking(Arm(self._llm(problem, cases), 1 - self.embedded)))
         return tuple(arms)
 
     def _llm(self, problem: Problem, cases: CaseSet) -> Llm:

@@ -180,6 +180,26 @@ def test_a_problem_at_fault_stops_the_run_with_a_message(tmp_path, old, new, mes
         assert journal.count() == 0  # what was under way has no verdict
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_policy_that_cannot_be_described_does_not_end_the_run_unless_it_is_the_reference(tmp_path, fails):
+    describe = (
+        "    def descriptors(self, metrics):\n        if metrics['error'] == 1.0:\n            raise ValueError\n"
+    )
+    if fails:
+        describe = describe.replace("== 1.0", "> 0")
+    reference = [("2 * x + 1", "3 * x + 1"), ("2.5 * x + 1", "3 * x + 1")]
+    changes = [*reference, ("    def bound", f"{describe}        return {{'size': 0.5}}\n\n    def bound")]
+    problem = catalog.load(str(tiny.write(tmp_path, changes=changes)))
+    if fails:
+        with pytest.raises(ProblemError, match="`descriptors` failed: ValueError"):
+            search(problem, tmp_path / "run", Limit(30), workers=1)
+    else:
+        search(problem, tmp_path / "run", Limit(60), workers=1)
+        with RunFolder(tmp_path / "run").open(read_only=True) as journal:
+            best = journal.evaluation(journal.top(1)[0])
+        assert any(result.metrics["error"] == 1.0 for result in best.cases)
+
+
 def test_a_simulator_that_fails_before_the_first_decision_stops_the_run_and_the_fault_is_journalled(tmp_path):
     changes = [("guess = yield", "if FAULT.exists():\n            raise OSError('disk')\n        guess = yield")]
     changes.append(

@@ -6,6 +6,7 @@ remembered; what comes of that is only that policies are judged anew.
 
 import contextlib
 import json
+import math
 import os
 import sqlite3
 import stat
@@ -16,6 +17,7 @@ from typing import Self
 
 from evolve import rows
 from evolve.remembered import folder
+from evolve.statistics import geometric_mean
 from evolve.types import Evaluation
 
 MOST = 50_000
@@ -112,4 +114,11 @@ def _packed(found: Evaluation) -> bytes:
 
 def _unpacked(held: bytes) -> Evaluation:
     text = zlib.decompressobj().decompress(held, _LONGEST)
-    return rows.evaluation(tuple(json.loads(text)))
+    found = rows.evaluation(tuple(json.loads(text)))
+    if found.score is not None and not _adds_up(found.score, [result.ratio for result in found.cases]):
+        raise ValueError("expected the geometric mean of the ratios as the score")
+    return found
+
+
+def _adds_up(score: float, ratios: Sequence[float]) -> bool:
+    return bool(ratios) and math.isclose(score, geometric_mean(ratios), rel_tol=1e-9)

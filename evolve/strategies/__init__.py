@@ -20,12 +20,9 @@ from evolve.search import Arm
 BANDIT, RACING = "bandit", "racing"
 
 HELPFUL = frozenset(
-    (
-        *(Part.LEAD, Part.ISLANDS, Part.NICHES, Part.PARETO, Part.MIGRATION, Part.SPARING),
-        *(BANDIT, RACING, "mutate", "crossover", "tune", "simplify", "leap"),
-    )
+    (Part.LEAD, Part.ISLANDS, Part.NICHES, Part.PARETO, BANDIT, RACING, "mutate", "crossover", "tune"),
 )
-"""The mechanisms that the default has: those that did not show themselves to be of no use (see README.md)."""
+"""The mechanisms that the default has: those that have not shown themselves to be of no use (see README.md)."""
 
 
 class Strategy:
@@ -35,7 +32,13 @@ class Strategy:
     """
 
     name = "default"
+    digest = ""  # of the file that it came from, where that is a user's
     parts: Collection[str] = HELPFUL
+
+    @property
+    def identity(self) -> str:
+        """What a run must have in common with itself when it is resumed."""
+        return f"{self.name} {self.digest}".strip()
 
     def archive(self, describe: Describe = undescribed) -> Archive:
         """Returns what keeps the candidates worth building on, still empty; ``describe`` is ``Problem.descriptors``."""
@@ -44,6 +47,10 @@ class Strategy:
     def arms(self) -> Sequence[Arm]:
         """Returns the embedded proposers with their weights."""
         return [arm for arm in embedded() if arm.proposer.name in self.parts]
+
+    def asking(self, models: Arm) -> Arm:
+        """Returns the proposer that asks models, as this strategy has it."""
+        return models
 
     def chooser(self) -> Chooser:
         """Returns what chooses among the proposers."""

@@ -31,7 +31,7 @@ class Varied(Strategy):
 
 def mechanisms() -> list[str]:
     """Returns the names of all that a strategy can have or do without."""
-    return [*Part, BANDIT, RACING, *(arm.proposer.name for arm in embedded())]
+    return [*map(str, Part), BANDIT, RACING, *(arm.proposer.name for arm in embedded())]
 
 
 def _insist_on(mechanism: str, known: Collection[str], prefix: str) -> None:

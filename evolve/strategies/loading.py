@@ -17,7 +17,7 @@ from evolve.archives.islands import undescribed
 from evolve.cases import place
 from evolve.search import Arm
 from evolve.strategies import DEFAULT, Strategy
-from evolve.strategies.ablations import WITH, WITHOUT, Varied
+from evolve.strategies.ablations import WITH, WITHOUT, Varied, mechanisms
 from evolve.strategies.peers import Anyone, BestOfN, Sequential
 from evolve.types import EvolveError
 
@@ -93,8 +93,10 @@ def _own(path: Path, name: str) -> Strategy:
         known = ", ".join(kinds) or "none"
         raise EvolveError(f"{path} has no subclass {name!r} of evolve.strategies.Strategy; it has: {known}")
     strategy = _asked(path, name, "__init__", kinds[name])
-    _insist_on_name(path, name, strategy)
+    _asked(path, name, "name", lambda: _insist_on_name(path, name, strategy))
+    _asked(path, name, "parts", lambda: _insist_on_parts(path, name, strategy))
     _check(path, name, strategy)
+    strategy.digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
     return strategy
 
 
@@ -128,6 +130,14 @@ def _insist_on_name(path: Path, kind: str, strategy: Strategy) -> None:
         raise EvolveError(f"{path}: {kind} has the name {name!r} of one of ours; give it one of its own: name = ...")
 
 
+def _insist_on_parts(path: Path, kind: str, strategy: Strategy) -> None:
+    for part in strategy.parts:
+        if part not in mechanisms():
+            close = difflib.get_close_matches(str(part), mechanisms(), 1)
+            hint = f"did you mean {close[0]!r}? " if close else ""
+            raise EvolveError(f"{path}: {kind}.parts has {part!r}; {hint}there are: {', '.join(mechanisms())}")
+
+
 def _check(path: Path, kind: str, strategy: Strategy) -> None:
     """Asks a strategy for its parts once, before a folder is made, and refuses what no search can use."""
     archive = _asked(path, kind, "archive", lambda: strategy.archive(undescribed))
@@ -142,14 +152,19 @@ def _check(path: Path, kind: str, strategy: Strategy) -> None:
         raise EvolveError(f"{path}: {kind}.arms returned {_said(arms)}; it must be a list of Arm(proposer, weight)")
     for arm in arms:
         _insist(path, kind, "arms", "a proposer", arm.proposer, _PROPOSER)
-        if not 0 < arm.weight < math.inf:
+        if not isinstance(arm.weight, int | float) or not 0 < arm.weight < math.inf:
             raise EvolveError(f"{path}: {kind}.arms gives {arm.proposer.name} the weight {arm.weight}; more than 0")
     names = [arm.proposer.name for arm in arms]
+    wrong = [name for name in names if not isinstance(name, str) or name == "baseline"]
+    if wrong:
+        raise EvolveError(f"{path}: {kind}.arms has a proposer called {wrong[0]!r}; give it a text, not 'baseline'")
     if len(set(names)) < len(names):
         raise EvolveError(f"{path}: {kind}.arms has two proposers of one name: {', '.join(names)}")
 
 
 def _insist(path: Path, kind: str, method: str, what: str, found: object, parts: Sequence[str]) -> None:
+    if isinstance(found, type):
+        raise EvolveError(f"{path}: {kind}.{method} returned the class {found.__name__}; return {found.__name__}()")
     missing = [part for part in parts if not hasattr(type(found), part) and not hasattr(found, part)]
     if missing:
         raise EvolveError(f"{path}: {kind}.{method} returned {_said(found)}, which is not {what}: no {missing[0]}")
@@ -158,7 +173,9 @@ def _insist(path: Path, kind: str, method: str, what: str, found: object, parts:
 def _asked(path: Path, kind: str, method: str, ask: Callable[[], T]) -> T:
     try:
         return ask()
-    except Exception as error:  # a user's class may raise anything
+    except EvolveError:
+        raise
+    except (Exception, SystemExit) as error:  # a user's class may raise anything
         raise EvolveError(
             f"{path}: {kind}.{method} failed: {type(error).__name__}: {error} ({_where(error)})"
         ) from error

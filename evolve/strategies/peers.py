@@ -38,7 +38,15 @@ class BestOfN(_Peer):
 
     def arms(self) -> Sequence[Arm]:
         """Returns the proposers of the default, who hear of nothing."""
-        return [replace(arm, proposer=Deaf(arm.proposer)) for arm in super().arms()]
+        return [_deaf(arm) for arm in super().arms()]
+
+    def asking(self, models: Arm) -> Arm:
+        """Returns the one that asks models, who hears of nothing either."""
+        return _deaf(models)
+
+
+def _deaf(arm: Arm) -> Arm:
+    return replace(arm, proposer=Deaf(arm.proposer))
 
 
 class Sequential(_Peer):

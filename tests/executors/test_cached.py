@@ -3,6 +3,7 @@
 import math
 import sqlite3
 from concurrent.futures import Future
+from dataclasses import replace
 
 import pytest
 import tiny
@@ -141,6 +142,14 @@ def test_another_problem_is_another_matter(problem, tmp_path):
     changed = catalog.load(str(tiny.write(tmp_path, changes=[("1 + abs", "2 + abs")])))
     judged(changed, inner, Task(GOOD))
     assert len(inner.tasks) == 2
+
+
+@pytest.mark.parametrize("held", [replace(tiny.evaluation(1.0, 6), score=99.0), tiny.evaluation(1.0, 2)])
+def test_what_does_not_add_up_is_judged_anew(problem, held):
+    judged(problem, Fixed(held), Task(GOOD))
+    inner = Fixed(tiny.evaluation(1.0, 6))
+    assert judged(problem, inner, Task(GOOD, race=against(0.001))) == [tiny.evaluation(1.0, 6)]
+    assert len(inner.tasks) == 1
 
 
 @pytest.mark.parametrize("damage", ["no database", "a folder", "senseless", "locked"])

@@ -13,6 +13,23 @@ HEAD = "from evolve.strategies import Strategy\n\n\n"
 MINE = HEAD + "class Mine(Strategy):\n    name = 'mine'\n"
 
 
+ARMS = """
+from evolve.proposers.tune import Tune
+from evolve.search import Arm
+
+class Named(Tune):
+    def __init__(self, name):
+        super().__init__()
+        self.name = name
+
+class Mine(Strategy):
+    name = 'm'
+
+    def arms(self):
+        return [{}]
+"""
+
+
 def own(folder, source=MINE, kind="Mine"):
     path = folder / "mine.py"
     path.write_text(source, encoding="utf-8")
@@ -100,6 +117,22 @@ def test_a_strategy_of_ones_own_is_found_by_file_and_class(tmp_path):
             "class Mine(Strategy):\n    name = 'm'\n    def chooser(self):\n        raise ValueError('no')\n",
             "Mine.chooser failed: ValueError: no (mine.py, line 7)",
         ),
+        ("class Mine(Strategy):\n    name = 'm'\n    parts = ('led', 'mutate')\n", "did you mean 'lead'?"),
+        (
+            "class Mine(Strategy):\n    name = 'm'\n    def archive(self, describe):\n        return dict\n",
+            "returned the class dict; return dict()",
+        ),
+        (
+            "class Mine(Strategy):\n    @property\n    def name(self):\n        raise ValueError('no')\n",
+            "Mine.name failed",
+        ),
+        (
+            "class Mine(Strategy):\n    name = 'm'\n    def chooser(self):\n        raise SystemExit(3)\n",
+            "Mine.chooser failed: SystemExit: 3",
+        ),
+        (ARMS.format("Arm(Tune(), '2')"), "gives tune the weight 2"),
+        (ARMS.format("Arm(Named('baseline'), 1.0)"), "a proposer called 'baseline'"),
+        (ARMS.format("Arm(Named([]), 1.0)"), "a proposer called []"),
         ("raise SystemExit(3)\n", "cannot import"),
         ("class Mine(Strategy:\n", "SyntaxError"),
     ],
@@ -109,6 +142,15 @@ def test_a_strategy_of_ones_own_that_is_at_fault_is_refused_and_named(tmp_path, 
         load(own(tmp_path, HEAD + body))
     assert said in str(refused.value)
     assert "mine.py" in str(refused.value)
+
+
+def test_a_run_tells_two_versions_of_a_strategys_file_apart(tmp_path):
+    before = load(own(tmp_path)).identity
+    assert before.startswith("mine ")
+    changed = tmp_path / "changed"
+    changed.mkdir()
+    assert load(own(changed, MINE + "    parts = ('mutate',)\n")).identity != before
+    assert load("default").identity == "default"
 
 
 def test_what_a_strategy_of_ones_own_raises_in_a_search_names_file_and_class(tmp_path):
