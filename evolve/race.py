@@ -14,7 +14,7 @@ SHARES = (1 / 12, 1 / 6, 1 / 3, 1 / 2)
 FEWEST = 2
 """Cases of a stage."""
 
-_ROUNDING = 1e-9
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +68,12 @@ class Race:
         return ""
 
     def _loses(self, stage: Stage, ratios: Mapping[int, float], length: int) -> str:
-        if self._ceiling(ratios) < self.least * (1 - _ROUNDING):
+        if self._ceiling(ratios) < self.least * (1 - ROUNDING):
             return f"cannot exceed {self.least:.4f}, the least that is worth it"
         if all(reached == self.parent[case] for case, reached in ratios.items()):
             same = stage.twins and length >= self.length
             return "the same as its parent so far, and no shorter" if same else ""
-        if self._hope(stage, ratios) < self.least * (1 - _ROUNDING):
+        if self._hope(stage, ratios) < self.least * (1 - ROUNDING):
             return f"unlikely to exceed {self.least:.4f}, the least that is worth it"
         return ""
 

@@ -23,7 +23,7 @@ from random import Random
 
 from evolve.archives import Archive
 from evolve.cases import CaseSet
-from evolve.race import Race, Stage, doubt, looks
+from evolve.race import ROUNDING, Race, Stage, doubt, looks
 from evolve.racing_order import Lead, learned
 from evolve.statistics import geometric_mean, ratio
 from evolve.types import Candidate
@@ -161,7 +161,7 @@ class Racing:
 
     def _compare(self, told: Candidate, ratios: tuple[float, ...], parent: _Judged, least: float, taken: bool) -> None:
         lead = tuple(math.log(own / other) for own, other in zip(ratios, parent.ratios, strict=True))
-        if self._controls(told.number):
+        if self._controls(told.number) and not told.proposal.model:  # what models write is never raced
             self._note(told, lead, ratios, parent, self._race(parent, least), taken)
         else:
             self._others.append(lead)
@@ -175,7 +175,7 @@ class Racing:
     ) -> None:
         """Learns from one of the control group."""
         length = len(told.proposal.source)
-        worth = taken and told.score > race.least * (1 + _ROUNDING)
+        worth = taken and told.score > race.least * (1 + ROUNDING)
         self._check(race, ratios, length, worth)
         lack = math.log(race.least) - math.fsum(map(math.log, parent.ratios)) / len(lead)
         ahead = frozenset(case for case, own in enumerate(ratios) if own > self._known[case])
@@ -219,7 +219,7 @@ class Racing:
             if any(pair.lead[case] for case in seen):
                 leads = [pair.lead[case] for case in seen]
                 short = pair.lack - math.fsum(leads) / len(leads)
-                most = max(most, short / doubt(leads, len(self._order)) * (1 + _ROUNDING))
+                most = max(most, short / doubt(leads, len(self._order)) * (1 + ROUNDING))
         return most
 
     def _equal(self, pair: _Pair, stage: Stage) -> bool:
@@ -230,7 +230,4 @@ class Racing:
 
 def _allowed(share: float, count: int) -> int:
     """Returns how many of so many may be lost, for the next one to be lost with no more than this probability."""
-    return math.floor(share * (count + 1) - 1 + _ROUNDING)
-
-
-_ROUNDING = 1e-9
+    return math.floor(share * (count + 1) - 1 + ROUNDING)

@@ -1,4 +1,4 @@
-"""MAP-Elites (Mouret & Clune 2015) with few members: a niche is where policies behave alike and are as long."""
+"""Niches after MAP-Elites (Mouret & Clune 2015), with few members: where policies behave alike and are as long."""
 
 import math
 from bisect import insort
@@ -75,10 +75,6 @@ class Grid:
         if old.number in self._niches:
             self._remove(old)
             self._insert(new)
-
-    def crowd(self, member: Candidate) -> int:
-        """Returns how many members share the niche of one."""
-        return sum(niche == self._niches[member.number] for niche in self._niches.values())
 
     def __iter__(self) -> Iterator[Candidate]:
         return iter(self._members)

@@ -28,6 +28,7 @@ def compare(options: argparse.Namespace) -> int:
         seeds=tuple(range(options.first_seed, options.first_seed + options.seeds)),
         evaluations=options.evaluations,
         cases=cases,
+        cases_hash=plan.hash_of(cases),
         unsafe=options.unsafe,
     )
     Sandbox(unsafe=options.unsafe).close()  # what this machine lacks is said before a folder is made

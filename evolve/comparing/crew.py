@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
+from evolve.comparing.belonging import opened
 from evolve.comparing.cell import Order, failure, validated
-from evolve.comparing.folder import ComparisonFolder
+from evolve.comparing.folder import ComparisonFolder, ForeignRunError
 from evolve.comparing.plan import Cell, Plan
 from evolve.types import EvolveError
 
@@ -54,10 +55,14 @@ class Crew:
 
     def _one(self, cell: Cell) -> str:
         """Searches one cell and returns why it failed, if it did."""
+        try:
+            order = self._order(cell)
+        except ForeignRunError as taken:
+            return str(taken)
         reading, writing = os.pipe()
         with os.fdopen(reading, encoding="utf-8", errors="replace") as said:
             try:
-                process = self._started(self._order(cell), writing)
+                process = self._started(order, writing)
             finally:
                 os.close(writing)
             if process is None:
@@ -104,13 +109,16 @@ class Crew:
         )
 
 
-def is_done(folder: ComparisonFolder, cell: Cell) -> bool:
-    """Says whether a cell's search has ended and its best was judged on validation cases, which comes last."""
-    run = folder.run(cell)
-    if not run.exists:
-        return False
+def is_done(folder: ComparisonFolder, plan: Plan, cell: Cell) -> bool:
+    """Says whether a cell's search has ended and its best was judged on validation cases, which comes last.
+
+    Raises:
+        ForeignRunError: what lies in the cell's place is not its run.
+    """
     try:
-        with run.open(read_only=True) as journal:
+        with opened(folder, plan, cell) as journal:
             return validated(journal) is not None
+    except ForeignRunError:
+        raise
     except EvolveError:
-        return False  # its process says what is wrong with it
+        return False  # it has not begun, or its process says what is wrong with it

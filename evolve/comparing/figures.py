@@ -57,7 +57,6 @@ class Spent:
     simulations: int
     without_score: int
     outraced: int
-    cpu_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,5 +193,4 @@ def _spent(found: Collection[Course]) -> Spent:
         simulations=sum(each.simulations for each in found),
         without_score=sum(each.without_score for each in found),
         outraced=sum(each.outraced for each in found),
-        cpu_seconds=math.fsum(each.cpu_seconds for each in found),
     )

@@ -1,20 +1,25 @@
 """A comparison's folder: the runs of its cells, and the settings that they have in common.
 
-More problems, strategies and seeds may join later; what would make the runs unequal may not change.
+More problems, strategies and seeds may join later; what would make the runs unequal may not change.  No link in the
+folder is followed.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from evolve import plainfile
 from evolve.comparing.plan import Cell, Plan
-from evolve.folder import RunFolder
+from evolve.folder import LOCK, RunFolder, alone
 from evolve.types import EvolveError
 
 SETTINGS = "comparison.json"
+ADVICE = "remove that folder, or give another --out"
+_UNFINISHED = {LOCK, f"{SETTINGS}.new"}
 _FORMAT = 1
 _MOST_MIB = 1
 _AROUND = frozenset(
@@ -23,35 +28,59 @@ _AROUND = frozenset(
 """Parts of ours that only look at searches."""
 
 
+class ForeignRunError(EvolveError):
+    """What lies in the place of a cell is not the cell's run."""
+
+
 class ComparisonFolder:
     """Where a comparison lies."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def settle(self, plan: Plan) -> None:
-        """Makes the folder of a new comparison, or goes on with one of the same settings.
+    @contextmanager
+    def settled(self, plan: Plan) -> Iterator[None]:
+        """Makes the folder of a new comparison, or goes on with one of the same settings; nobody else does meanwhile.
 
         Raises:
-            EvolveError: it is a comparison with others, which the message names, or something else.
+            EvolveError: it is a comparison with others, which the message names, or something else; or another
+                process works in it.
         """
-        now = _settings(plan)
+        self._make()
+        with alone(self.path):
+            self._settle(_settings(plan))
+            yield
+
+    def run(self, cell: Cell) -> RunFolder:
+        """Returns the folder of a cell's run.
+
+        Raises:
+            ForeignRunError: it is a link, or lies behind one.
+        """
+        path = self.path
+        for part in cell.folder.parts:
+            path /= part
+            if os.path.islink(path):  # noqa: PTH114 - where nobody may look, it is the opening that says so
+                raise ForeignRunError(f"{path} is a link, which is not followed; remove it, or give another --out")
+        return RunFolder(path)
+
+    def _make(self) -> None:
+        """Makes the folder if need be; nothing is written into that of something else."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            strangers = {item.name for item in self.path.iterdir()} - _UNFINISHED
+        except OSError as error:
+            raise EvolveError(f"cannot work in {self.path}: {error.strerror}; give another --out") from error
+        if strangers and SETTINGS not in strangers:
+            raise EvolveError(f"{self.path} is no comparison and not empty; give another --out")
+
+    def _settle(self, now: Mapping[str, Mapping[str, str]]) -> None:
         file = self.path / SETTINGS
-        if file.exists():
+        if os.path.lexists(file):
             known = self._read(file)
             _insist_on_same(self.path, known, now)
             now = {part: {**known.get(part, {}), **settings} for part, settings in now.items()}
-        elif self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
-            raise EvolveError(f"{self.path} is no comparison and not empty; give another --out")
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise EvolveError(f"cannot work in {self.path}: {error.strerror}") from error
         RunFolder(self.path).keep(file, json.dumps({"format": _FORMAT, **now}, indent=1, sort_keys=True))
-
-    def run(self, cell: Cell) -> RunFolder:
-        """Returns the folder of a cell's run."""
-        return RunFolder(self.path / cell.folder)
 
     def _read(self, file: Path) -> Mapping[str, Mapping[str, str]]:
         found: dict[str, Any] = {}
@@ -73,13 +102,21 @@ def _settings(plan: Plan) -> dict[str, dict[str, str]]:
             "sandbox": "unsafe" if plan.unsafe else "safe",
             "code of the search": _code(),
         },
+        "files": {plan.cases: plan.cases_hash} if plan.cases_hash else {},
         "problems": {subject.name: f"{subject.spec}:{subject.objective}" for subject in plan.subjects},
+        "codes": {subject.name: subject.digest for subject in plan.subjects},
         "strategies": {entrant.name: entrant.digest for entrant in plan.entrants},
     }
 
 
 def _insist_on_same(path: Path, was: Mapping[str, Mapping[str, str]], now: Mapping[str, Mapping[str, str]]) -> None:
-    said = {"settings": "", "problems": "problem called ", "strategies": "strategy called "}
+    said = {
+        "settings": "",
+        "files": "content of the file ",
+        "problems": "problem called ",
+        "codes": "code of the problem ",
+        "strategies": "strategy called ",
+    }
     for part, settings in now.items():
         known = was.get(part, {})
         for name, value in settings.items():

@@ -12,11 +12,17 @@ from evolve.types import EvolveError
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A problem with one of its objectives; ``spec`` is what ``catalog.load`` finds it by."""
+    """A problem with one of its objectives.
+
+    ``name`` is that of its folder, ``problem`` the problem's own; ``spec`` is what ``catalog.load`` finds it by, and
+    ``digest`` that of its code.
+    """
 
     name: str
+    problem: str
     spec: str
     objective: str
+    digest: str
     baselines: int = 1
 
 
@@ -47,7 +53,8 @@ class Cell:
 class Plan:
     """A comparison: each strategy searches each problem once for each seed, with so many evaluations.
 
-    The first strategy is the one that the others are compared with.  ``cases`` are those that the searches see.
+    The first strategy is the one that the others are compared with.  ``cases`` are those that the searches see, and
+    ``cases_hash`` is that of their file, if they are in one.
     """
 
     subjects: tuple[Subject, ...]
@@ -55,6 +62,7 @@ class Plan:
     seeds: tuple[int, ...]
     evaluations: int
     cases: str
+    cases_hash: str = ""
     unsafe: bool = False
 
     def __post_init__(self) -> None:
@@ -99,7 +107,13 @@ def subject(text: str, cases: str) -> Subject:
     if not baselines:
         raise EvolveError(f"{problem.name} has no baseline to begin with")
     name = f"{problem.name}-{objective}" if objective else problem.name
-    return Subject(name, catalog.spec(problem), objective, baselines)
+    return Subject(name, problem.name, catalog.spec(problem), problem.chosen, catalog.digest(problem), baselines)
+
+
+def hash_of(cases: str) -> str:
+    """Returns the hash of a file of cases, as runs record it; empty where no file has that name."""
+    file = Path(cases)
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
 
 
 def entrant(spec: str) -> Entrant:

@@ -43,7 +43,7 @@ def _problem(comparison: Comparison, problem: str, rows: Sequence[Row]) -> Itera
     )
     yield ""
     yield table(
-        ("strategy", "mean best", "seeds", "evaluations", "simulations", "no score", "outraced", "policies' CPU s"),
+        ("strategy", "mean best", "seeds", "evaluations", "simulations", "no score", "outraced"),
         [_used(row) for row in rows],
     )
 
@@ -58,7 +58,6 @@ def _used(row: Row) -> tuple[str, ...]:
         f"{spent.simulations:,}",
         _part(spent.without_score, spent.evaluations),
         _part(spent.outraced, spent.evaluations),
-        f"{spent.cpu_seconds:,.1f}",
     )
 
 
@@ -118,7 +117,7 @@ class CellsLine:
         """Shows where the comparison stands, if the line is due."""
         now = self._clock()
         if self._before < 0:
-            self._before = done
+            self._before = done + failed
         if not self._live and now - self._shown_at < _FILE_EVERY_SECONDS and done + failed < cells:
             return
         self._shown_at = now

@@ -1,7 +1,6 @@
 """Comparisons of real runs, on a problem that costs next to nothing."""
 
 import json
-from pathlib import Path
 
 import pytest
 import tiny
@@ -38,6 +37,11 @@ def wanted(folder, **changes):
     return Plan((subject(str(tiny.write(folder)), "train"),), tuple(map(entrant, specs)), **details)
 
 
+def settle(folder, plan):
+    with folder.settled(plan):
+        pass
+
+
 def order(folder):
     return Order(str(folder / "run"), str(folder / "tiny.py"), "", "sequential", 3, 5, "train", unsafe=False)
 
@@ -70,9 +74,22 @@ def test_two_do_not_work_in_one_folder_at_a_time(tmp_path, capsys):
     problem, out = tiny.write(tmp_path), tmp_path / "out"
     told = (problem, "--evaluations", 2, "--seeds", 1, "--strategies", "default", "--out", out)
     assert compared(*told) == 0
+    settings = (out / "comparison.json").read_bytes()
     with alone(out):
-        assert compared(*told) == 1
+        assert compared(*told, "--strategies", "default,random") == 1
     assert "another process is working on" in capsys.readouterr().err
+    assert (out / "comparison.json").read_bytes() == settings
+
+
+def test_searches_on_a_file_of_cases_are_refused_once_the_file_holds_others(tmp_path, capsys):
+    read = "    def read_cases(self, path):\n        return [*map(int, path.read_text().split())]\n\n    def bound"
+    problem, cases = tiny.write(tmp_path, changes=[("    def bound", read)]), tmp_path / "cases.txt"
+    told = (problem, "--evaluations", 2, "--seeds", 1, "--strategies", "default", "--cases", cases)
+    cases.write_text("3 4")
+    assert compared(*told, "--out", tmp_path / "out") == 0
+    cases.write_text("3 5")
+    assert compared(*told, "--out", tmp_path / "out") == 1
+    assert f"another content of the file {cases}" in capsys.readouterr().err
 
 
 def test_a_cell_is_an_ordinary_run_and_its_best_is_judged_on_validation(tmp_path):
@@ -92,34 +109,37 @@ def test_a_cell_is_an_ordinary_run_and_its_best_is_judged_on_validation(tmp_path
 )
 def test_a_comparison_with_other_settings_is_refused_and_says_what_differs(tmp_path, changes, said):
     folder = ComparisonFolder(tmp_path / "out")
-    folder.settle(wanted(tmp_path))
+    settle(folder, wanted(tmp_path))
     with pytest.raises(EvolveError) as refused:
-        folder.settle(wanted(tmp_path, **changes))
+        settle(folder, wanted(tmp_path, **changes))
     assert said in str(refused.value)
 
 
 def test_more_seeds_and_strategies_may_join_and_a_strategy_may_not_change(tmp_path):
     folder, own = ComparisonFolder(tmp_path / "out"), tmp_path / "mine.py"
     own.write_text(WRONG)
-    folder.settle(wanted(tmp_path))
-    folder.settle(wanted(tmp_path, seeds=(0, 1), strategies=("default", f"{own}:Mine")))
+    settle(folder, wanted(tmp_path))
+    settle(folder, wanted(tmp_path, seeds=(0, 1), strategies=("default", f"{own}:Mine")))
     own.write_text(WRONG + "\n# changed\n")
-    folder.settle(wanted(tmp_path))
+    settle(folder, wanted(tmp_path))
     with pytest.raises(EvolveError, match="another strategy called mine"):
-        folder.settle(wanted(tmp_path, strategies=(f"{own}:Mine",)))
+        settle(folder, wanted(tmp_path, strategies=(f"{own}:Mine",)))
 
 
 @pytest.mark.parametrize("text", ["[]", "{", '{"format": 2}', '{"format": 1, "settings": 3}'])
 def test_a_folder_whose_settings_are_damaged_is_refused(tmp_path, text):
     (tmp_path / "comparison.json").write_text(text)
     with pytest.raises(EvolveError, match="give another --out"):
-        ComparisonFolder(tmp_path).settle(wanted(tmp_path))
+        settle(ComparisonFolder(tmp_path), wanted(tmp_path))
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
-    (tmp_path / "thesis.tex").write_text("")
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "thesis.tex").write_text("")
     with pytest.raises(EvolveError, match="no comparison and not empty"):
-        ComparisonFolder(tmp_path).settle(wanted(Path(tmp_path)))
+        settle(ComparisonFolder(out), wanted(tmp_path))
+    assert [file.name for file in out.iterdir()] == ["thesis.tex"]
 
 
 def test_a_process_that_was_killed_is_a_failure_that_says_so():

@@ -18,7 +18,7 @@ BUDGET = 40
 
 def plan(seeds=10, problems=("spot",), strategies=("default", "sequential")):
     return Plan(
-        tuple(Subject(name, name, "") for name in problems),
+        tuple(Subject(name, name, name, "", "d1") for name in problems),
         tuple(Entrant(name, name) for name in strategies),
         tuple(range(seeds)),
         BUDGET,
@@ -29,7 +29,7 @@ def plan(seeds=10, problems=("spot",), strategies=("default", "sequential")):
 def went(final, validation=1.0, half=None):
     """Returns a course that stands at 1 for the first half of the budget."""
     best = (1.0,) * (BUDGET // 2) + (final,) * (BUDGET // 2)
-    return Course(best if half is None else half, validation, BUDGET, 80, 5, 3, 1.5)
+    return Course(best if half is None else half, validation, BUDGET, 80, 5, 3)
 
 
 def courses(wanted, score):
@@ -157,3 +157,12 @@ def test_a_plan_with_two_of_one_name_is_refused():
 def test_whole_seeds_come_first_so_that_a_comparison_that_is_stopped_is_balanced():
     assert [cell.seed for cell in plan(seeds=2).cells()] == [0, 0, 1, 1]
     assert isinstance(plan().cells()[0], Cell)
+
+
+def test_cells_that_cannot_be_searched_do_not_count_in_the_time_that_is_left(tmp_path):
+    with (tmp_path / "said").open("w+") as stream:
+        line = words.CellsLine(stream, iter((0.0, 1.0, 60.0)).__next__)
+        line(2, 10, 3)
+        line(7, 10, 3)
+        stream.seek(0)
+        assert stream.readlines() == ["2 of 10 cells, 3 failed\n", "7 of 10 cells, 3 failed\n"]
