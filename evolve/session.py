@@ -35,9 +35,6 @@ from evolve.strategies import DEFAULT, Strategy
 from evolve.types import Candidate, EvolveError, Miss, Outcome, Usage, Verdict
 from evolve.writers import Writing
 
-WORTH_RACING = 64
-"""Cases below which all policies are judged in full: on 24 of them, what a race lost was worth more than it saved."""
-
 _log = logging.getLogger(__name__)
 
 EMBEDDED = Writing()
@@ -209,8 +206,7 @@ def _executor(problem: Problem, workers: int | None, *, unsafe: bool, reuse: boo
 
 def _racing(strategy: Strategy, cases: CaseSet, header: Header) -> Racing | None:
     """Returns what stops policies early, but where results are measured: those of two policies are not alike."""
-    too_few = len(cases) < WORTH_RACING
-    racing = None if too_few or cases.problem.timed or header.basis else strategy.racing()
+    racing = None if cases.problem.timed or header.basis else strategy.racing()
     if racing is not None:
         racing.begin(cases, header.seed)
     return racing

@@ -28,6 +28,7 @@ from evolve.header import Header
 from evolve.judge import Judge
 from evolve.problem import Call, Problem, Split
 from evolve.proposers import ONLY, Way
+from evolve.racing import Racing
 from evolve.sandbox import Sandbox
 from evolve.search import Arm, Search
 from evolve.session import EMBEDDED
@@ -140,9 +141,9 @@ class Engine:
 
 
 def searching(problem: Problem) -> Search:
-    """Returns a search with all parts of the default strategy but its proposers."""
-    if (racing := DEFAULT.racing()) is not None:
-        racing.begin(split_cases(problem, "train"), 0)
+    """Returns a search with all parts of the default strategy but its proposers, and with racing."""
+    racing = Racing()
+    racing.begin(split_cases(problem, "train"), 0)
     return Search(problem.baselines(), [Arm(Scripted(), 1.0)], DEFAULT.archive(), 0, DEFAULT.chooser(), racing)
 
 

@@ -1,4 +1,4 @@
-"""What racing saves: the same search with it and without, at equal evaluations, on as many cases as are raced."""
+"""What racing saves: the same search with it and without, at equal evaluations."""
 
 import statistics
 import tempfile
@@ -12,33 +12,11 @@ from evolve.folder import RunFolder
 from evolve.racing import Audit, Racing
 from evolve.session import search
 from evolve.statistics import paired_bootstrap
-from evolve.strategies import Strategy
-from evolve.strategies.ablations import Varied
+from evolve.strategies import DEFAULT, Strategy
 from tests.bench_rows import Row
 
 PROBLEMS = ("spot", "prism", "dispatch")
-"""Those of which many simulations can be afforded."""
-
-WIDE = '''
-"""A problem with more train cases: those of its validation split, in whose place are some of a test split."""
-
-from evaluators.{name}.problem import {kind}
-from evolve import catalog
-from evolve.problem import Split
-
-IN_PLACE = {{"train": Split("validation"), "validation": Split("test", "bench")}}
-
-
-class Wide({kind}):
-    __doc__ = {kind}.__doc__
-
-    def cases(self, split):
-        return super().cases(IN_PLACE.get(split.name, split))
-
-    def baselines(self):
-        return catalog.load("{name}").baselines()
-'''
-"""The shipped train splits have 24 cases, and so few are not raced; these have 96."""
+"""Those of which many simulations can be afforded; 24 cases each."""
 
 SAME = 0.995
 """Of the validated best without racing, on the mean over problems and seeds: a search is a matter of luck."""
@@ -48,7 +26,7 @@ NO_AUDIT = Audit()
 
 
 class Watched(Strategy):
-    """The default, whose racing can be asked afterwards."""
+    """The default with racing, which can be asked afterwards."""
 
     def __init__(self) -> None:
         self.raced = Racing()
@@ -71,7 +49,7 @@ def racing_saves(problems: Sequence[str] = PROBLEMS, seeds: Sequence[int] = (1,)
     """Simulated cases of a search with racing against one without, and the best on validation of both."""
     turns = [(problem, seed) for problem in problems for seed in seeds]
     raced = [_raced(problem, seed, evaluations) for problem, seed in turns]
-    whole = [came_to(problem, Varied("default-without-racing"), seed, evaluations) for problem, seed in turns]
+    whole = [came_to(problem, DEFAULT, seed, evaluations) for problem, seed in turns]
     shares = [ours.simulations / theirs.simulations for ours, theirs in zip(raced, whole, strict=True)]
     best = paired_bootstrap([ours.score / theirs.score for ours, theirs in zip(raced, whole, strict=True)], turns)
     worth, lost = (sum(getattr(each.audit, name) for each in raced) for name in ("worth", "lost"))
@@ -94,11 +72,10 @@ def _raced(problem: str, seed: int, evaluations: int) -> Came:
 
 
 def came_to(problem: str, strategy: Strategy, seed: int, evaluations: int) -> Came:
-    """Searches a problem with 96 train cases, and returns what came of it."""
+    """Searches, and returns what came of it."""
     with tempfile.TemporaryDirectory() as folder:
-        out, file = Path(folder) / "run", Path(folder) / f"wide_{problem}.py"
-        file.write_text(WIDE.format(name=problem, kind=type(catalog.load(problem)).__name__), encoding="utf-8")
-        found = search(catalog.load(str(file)), out, Limit(evaluations), strategy=strategy, seed=seed)
+        out = Path(folder) / "run"
+        found = search(catalog.load(problem), out, Limit(evaluations), strategy=strategy, seed=seed)
         with RunFolder(out).open(read_only=True) as journal:
             judged = [journal.evaluation(number) for number in range(journal.turns())]
             chosen = journal.evaluation(found.best, "validation")

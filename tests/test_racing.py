@@ -16,8 +16,9 @@ from evolve.race import Stage
 from evolve.racing import Racing
 from evolve.racing_order import learned
 from evolve.report import runs
-from evolve.session import WORTH_RACING, search
+from evolve.session import search
 from evolve.statistics import geometric_mean
+from evolve.strategies.ablations import Varied
 from evolve.types import Candidate, CaseResult, Evaluation, Proposal, Verdict
 
 CASES = 24
@@ -157,14 +158,14 @@ def test_cases_come_first_whose_mean_tells_most_of_the_rest():
 
 
 def test_a_run_says_how_many_were_stopped_early_and_after_how_many_cases(tmp_path):
-    changes = [("split.seeds(6)", f"split.seeds({WORTH_RACING})")]
+    changes = [("split.seeds(6)", f"split.seeds({CASES})")]
     problem, out = catalog.load(str(tiny.write(tmp_path, "raced", changes))), tmp_path / "run"
-    search(problem, out, Limit(30), seed=1, workers=1)
+    search(problem, out, Limit(30), strategy=Varied("default-with-racing"), seed=1, workers=1)
     with RunFolder(out).open(read_only=True) as journal:
         said = runs.describe(runs.summary(RunFolder(out), journal))
         stopped = [told.evaluation for told, _, _ in journal.told() if told.evaluation.verdict is Verdict.OUTRACED]
         assert journal.outraced() == (len(stopped), sum(each.simulations for each in stopped))
     assert stopped
     mean = sum(each.simulations for each in stopped) / len(stopped)
-    assert 2 <= mean <= WORTH_RACING / 2
+    assert 2 <= mean <= CASES / 2
     assert f"raced     {len(stopped)} of 30 stopped early, after {mean:.1f} cases on the mean" in said

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing, contextmanager
+from functools import partial
 from random import Random
 
 import pytest
@@ -24,6 +25,7 @@ from evolve.report import runs
 from evolve.search import Arm
 from evolve.session import search
 from evolve.strategies import Strategy
+from evolve.strategies.ablations import Varied
 from evolve.types import EvolveError, Verdict
 
 KILLS = 20
@@ -69,12 +71,13 @@ def test_the_same_seed_gives_the_same_run_with_one_worker_and_with_two_in_one_si
 
 
 def test_the_same_seed_gives_the_same_run_where_policies_are_stopped_early_also_from_the_cache(tmp_path):
-    problem = catalog.load(str(tiny.write(tmp_path, changes=[("split.seeds(6)", "split.seeds(64)")])))
+    problem = catalog.load(str(tiny.write(tmp_path, changes=[("split.seeds(6)", "split.seeds(24)")])))
     one, two, three = tmp_path / "one", tmp_path / "two", tmp_path / "three"
-    outcome = search(problem, one, Limit(60), seed=6, workers=1, reuse=False)
-    search(problem, two, Limit(25), seed=6, workers=2)
-    assert search(problem, two, Limit(60), workers=2) == outcome
-    assert search(problem, three, Limit(60), seed=6, workers=1) == outcome
+    raced = partial(search, problem, strategy=Varied("default-with-racing"))
+    outcome = raced(one, Limit(60), seed=6, workers=1, reuse=False)
+    raced(two, Limit(25), seed=6, workers=2)
+    assert raced(two, Limit(60), workers=2) == outcome
+    assert raced(three, Limit(60), seed=6, workers=1) == outcome
     assert candidates(one) == candidates(two) == candidates(three)
     assert sum(row[2] is Verdict.OUTRACED for row in candidates(one)) > 2
 

@@ -20,7 +20,7 @@ from evolve.search import Arm
 BANDIT, RACING = "bandit", "racing"
 
 HELPFUL = frozenset(
-    (Part.LEAD, Part.ISLANDS, Part.NICHES, Part.PARETO, BANDIT, RACING, "mutate", "crossover", "tune"),
+    (Part.LEAD, Part.ISLANDS, Part.NICHES, Part.PARETO, BANDIT, "mutate", "crossover", "tune"),
 )
 """The mechanisms that the default has: those that have not shown themselves to be of no use (see README.md)."""
 

@@ -7,7 +7,7 @@ import pytest
 
 from evolve.archives.elite import Elite
 from evolve.archives.islands import undescribed
-from evolve.strategies import DEFAULT
+from evolve.strategies import DEFAULT, HELPFUL
 from evolve.strategies.ablations import WITH, WITHOUT, mechanisms
 from evolve.strategies.loading import load
 
@@ -29,6 +29,11 @@ def test_the_strategy_that_is_shown_can_be_searched_with(text, tmp_path):
 def test_every_mechanism_that_can_be_left_out_is_told_of_and_no_other():
     assert re.findall(r"^- \*\*`([a-z]+)`\*\*", OWN, re.MULTILINE) != []
     assert sorted(re.findall(r"^- \*\*`([a-z]+)`\*\*", OWN, re.MULTILINE)) == sorted(mechanisms())
+
+
+def test_what_the_default_does_without_is_said_to_be_so():
+    without = re.findall(r"^- \*\*`([a-z]+)`\*\*, not in the default", OWN, re.MULTILINE)
+    assert sorted(without) == sorted(set(mechanisms()) - HELPFUL)
 
 
 @pytest.mark.parametrize("text", [SECTION, OWN], ids=["README.md", "strategies/README.md"])
