@@ -153,3 +153,16 @@ def gain(chooser, seed, turns=300, lag=8):
 def test_it_finds_more_than_fixed_weights_though_rewards_are_rare_late_and_ever_rarer():
     found = [sum(gain(kind(), seed) for seed in range(30)) for kind in (Bandit, Fixed)]
     assert found[0] > 1.25 * found[1]
+
+
+def test_what_models_cost_is_remembered_however_many_turns_there_were():
+    cheap, dear = Lever("llm", Way("small", "edit")), Lever("llm", Way("large", "edit"))
+    bandit = Bandit()
+    rates = []
+    for number in range(60_000):  # many times more than the memory of it reaches
+        for lever, dollars in ((cheap, 0.01), (dear, 0.1)):
+            bandit.tell(lever, Yield(float(number % 10 == 0), 1.0, Usage(100, 0, 100, dollars)))
+        if number in (5_005, 59_995):
+            rates.append(bandit.rates({cheap: 1.0, dear: 1.0}))
+    assert rates[0] == pytest.approx(rates[1])
+    assert rates[0][cheap] > 1.2 * rates[0][dear]

@@ -179,7 +179,8 @@ def test_a_difference_made_by_a_single_case_is_none():
 
 
 def test_on_many_cases_the_test_draws_signs_and_sees_what_is_there():
-    assert sign_flip([1.01] * 40, range(40)) < 0.001
+    assert 0 < sign_flip([1.01] * 40, range(40)) < 0.001  # what was seen is one of the draws
+    assert sign_flip([1.01] * 6 + [1.0] * 40, range(46)) == 2 / 2**6  # what is equal tells nothing
     assert sign_flip([1.01, 1 / 1.01] * 20, range(40)) > 0.9
 
 

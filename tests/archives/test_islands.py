@@ -7,7 +7,7 @@ from random import Random
 import pytest
 import tiny
 
-from evolve.archives.islands import LEAD, LEAST, LEAST_LEAD, MOST, PATIENCE, REMEMBERED, YIELDING, Islands, Part
+from evolve.archives.islands import LEAD, LEAST, LEAST_LEAD, MOST, PATIENCE, REMEMBERED, WITHIN, YIELDING, Islands, Part
 from evolve.statistics import geometric_mean
 from evolve.types import Candidate, CaseResult, Evaluation, Proposal, Verdict
 
@@ -323,6 +323,16 @@ def test_the_longer_the_best_has_not_become_better_the_more_others_are_built_on(
         assert drawn.keys() == {0, 1, 2, 3}
     archive.add(on(99, 1.6, 1.6, parents=(1,)))
     assert Counter(archive.parent(Random(draw)).number for draw in range(2000))[99] / 2000 > LEAD - 0.05
+
+
+def test_others_are_chosen_on_any_island_alike_but_at_times_among_the_best_of_all():
+    archive = planted(1.0, 0.5, 0.6, sparing=False, pareto=False, migration=False)
+    for number in range(10, 13):
+        archive.add(tiny.judged(number, 1.0 + number / 1000, parents=(0,)))
+    drawn = Counter(archive.parent(Random(draw)).number for draw in range(6000))
+    alone = (drawn[1] + drawn[2]) / 6000  # on two of three islands; of all six they are the last, and win 4 of 36 draws
+    assert alone == pytest.approx(WITHIN * 2 / 3 + (1 - WITHIN) * 4 / 36, abs=0.03)
+    assert drawn[12] > drawn[11] > drawn[10] > drawn[0]
 
 
 def test_the_island_that_the_best_came_from_stays_where_another_took_it_in():
