@@ -101,9 +101,10 @@ def _frame(comparison: Comparison, rows: Sequence[Row], x: float, y: float) -> _
 def _axes(comparison: Comparison, frame: _Frame) -> Iterator[str]:
     left, right = frame.across(0), frame.across(comparison.evaluations)
     bottom, top = frame.down(frame.low), frame.down(frame.high)
-    digits = max(2, 1 - math.floor(math.log10((frame.high - frame.low) / _TICKS)))
-    for tick in range(_TICKS):
-        score = frame.low + (frame.high - frame.low) * (tick + 0.5) / _TICKS
+    step = _step(frame.high - frame.low)
+    digits = max(2, -math.floor(math.log10(step)))
+    for tick in range(math.ceil(frame.low / step), math.floor(frame.high / step) + 1):
+        score = tick * step
         height = frame.down(score)
         yield f'<path d="M{left:.1f} {height:.1f}H{right:.1f}" stroke="#ddd"/>'
         yield f'<text x="{left - 6:.1f}" y="{height + 4:.1f}" text-anchor="end">{score:.{digits}f}</text>'
@@ -118,6 +119,13 @@ def _axes(comparison: Comparison, frame: _Frame) -> Iterator[str]:
         f'<text transform="translate({across:.1f} {middle:.1f}) rotate(-90)" text-anchor="middle">'
         "best so far (times the reference)</text>"
     )
+
+
+def _step(span: float) -> float:
+    """Returns a round number, of which three to ten fit into a span."""
+    least = span / (2 * _TICKS)
+    unit = 10.0 ** math.floor(math.log10(least))
+    return next(factor * unit for factor in (2, 5, 10, 20) if factor * unit >= 1.01 * least)
 
 
 def _band(row: Row, frame: _Frame, colour: str) -> str:

@@ -1,6 +1,8 @@
 """What a comparison shows of made-up courses."""
 
 import json
+import re
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
@@ -80,6 +82,17 @@ def test_constant_scores_are_not_told_apart(seeds):
     row = rows(found)["spot", "sequential"]
     assert (row.against.p_holm, row.against.verdict, row.best.mean, row.area) == (1.0, "not told apart", 1.0, 1.0)
     ElementTree.fromstring(curves.svg(found))
+
+
+@pytest.mark.parametrize("best", [1.0003, 1.02, 1.37, 2.0, 55.0, 3e4])
+def test_an_axis_is_marked_at_three_to_ten_round_numbers(best):
+    wanted = plan(seeds=2)
+    drawn = curves.svg(compare(wanted, courses(wanted, lambda _: best), {}))
+    marks = [float(mark) for mark in re.findall(r'text-anchor="end">([^<]+)<', drawn)]
+    steps = {f"{after - before:.3g}" for before, after in pairwise(marks)}
+    assert 3 <= len(marks) <= 10
+    assert len(steps) == 1
+    assert set(re.sub(r"e.*|[.0]", "", steps.pop())) <= {"1", "2", "5"}
 
 
 def test_one_seed_is_never_told_apart():
