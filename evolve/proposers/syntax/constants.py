@@ -54,7 +54,13 @@ def is_power_of_two(value: float) -> bool:
 _LEAST_POWER = 4
 
 
+_BARREN = (ast.Name, ast.expr_context, ast.operator, ast.unaryop, ast.cmpop, ast.boolop)
+"""What has no part that is a number; most of a tree."""
+
+
 def _quantities(node: ast.AST) -> Iterator[ast.expr]:
+    if isinstance(node, _BARREN):
+        return
     if isinstance(node, ast.expr) and number(node) is not None:
         yield node
         return

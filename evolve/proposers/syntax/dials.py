@@ -17,15 +17,16 @@ class Dials:
     """A policy's source with the numeric literals that can be turned, in the order of the source."""
 
     text: Text
+    tree: ast.Module
     nodes: list[ast.expr]
-    floors: dict[int, int]
     values: Values
     skeleton: str
 
     def turned(self, values: Values) -> tuple[str, str]:
         """Returns the source with other constants, and what changed."""
+        floors = self._floors()
         turned = [
-            self.text.replaced(node, written(new), SIGN if new < 0 else ATOM, self.floors[id(node)])
+            self.text.replaced(node, written(new), SIGN if new < 0 else ATOM, floors[id(node)])
             for node, old, new in zip(self.nodes, self.values, values, strict=True)
             if new != old
         ]
@@ -39,6 +40,16 @@ class Dials:
         except normal.SourceError:
             return False
 
+    def _floors(self) -> dict[int, int]:
+        """Returns how tightly each literal must bind where it stands."""
+        chosen = {id(node) for node in self.nodes}
+        return {
+            id(child): floor(parent, child)
+            for parent in ast.walk(self.tree)
+            for child in ast.iter_child_nodes(parent)
+            if isinstance(child, ast.expr) and id(child) in chosen
+        }
+
 
 def dials(source: str) -> Dials:
     """Returns the dials of a policy.
@@ -51,12 +62,5 @@ def dials(source: str) -> Dials:
     nodes = tunable(tree)
     if len(nodes) > _MOST_VALUES:
         raise normal.SourceError(f"more than {_MOST_VALUES} constants")
-    chosen = {id(node) for node in nodes}
-    floors = {
-        id(child): floor(parent, child)
-        for parent in ast.walk(tree)
-        for child in ast.iter_child_nodes(parent)
-        if isinstance(child, ast.expr) and id(child) in chosen
-    }
     values = tuple(value for value in map(number, nodes) if value is not None)
-    return Dials(Text(source), nodes, floors, values, normal.digest(tree, nodes))
+    return Dials(Text(source), tree, nodes, values, normal.digest(tree, nodes))
