@@ -96,7 +96,7 @@ class Timer:
                 raise SandboxError(f"{said}; is the machine overloaded?") from failure
             entrant.fail(Verdict.INVALID, f"{label}: led to questions on which even {said}")
             return
-        if entrant.cpu_seconds < share.least / 2:
+        if entrant is not reference and entrant.cpu_seconds < share.least / 2:  # the reference is no suspect
             said = "used less CPU than a policy that does nothing, so it has tampered with its host"
             entrant.fail(Verdict.FORBIDDEN, f"{label}: {said}")
             return

@@ -672,8 +672,8 @@ def raced(run):
 
 
 def test_a_recorded_run_that_stops_policies_early_is_repeated_by_any_number_of_workers_and_from_the_cache(evolve, home):
-    tiny.write(home, changes=[("split.seeds(6)", "split.seeds(64)")])
-    again = ["--embedded", 0.5, "--concurrency", 4]
+    tiny.write(home, changes=[("split.seeds(6)", "split.seeds(24)")])
+    again = ["--embedded", 0.5, "--concurrency", 4, "--strategy", "default-with-racing"]
     with LlmServer(good) as server:
         url = server.url
         assert evolve(*command(url, *again, "--record", "tape", "--fresh", out="recorded", evaluations=40)).status == 0

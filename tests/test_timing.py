@@ -89,6 +89,13 @@ def test_the_reference_is_as_fast_as_itself(judge):
     assert 0.75 < speed(judge, REFERENCE) < 1.33
 
 
+def test_the_reference_is_not_suspected_where_the_host_was_slow_to_do_nothing(judge, monkeypatch):
+    monkeypatch.setattr(Shares, "of", lambda *_: Share(median=0.0, least=1e3, savable=0.0))
+    evaluation = judge.evaluate(REFERENCE)
+    assert evaluation.verdict is Verdict.FORBIDDEN
+    assert "less CPU than a policy that does nothing" in evaluation.feedback
+
+
 @on_a_busy_machine
 def test_twice_the_work_takes_twice_as_long(judge):
     ratios = [result.ratio for _ in range(3) for result in results(judge, source(rounds=2))]
