@@ -51,7 +51,7 @@ def _compared(header: Header, plan: Plan, cell: Cell) -> Iterator[tuple[str, obj
     yield "problem", header.problem, subject.problem
     yield "file of the problem", header.spec, subject.spec
     yield "objective", header.objective, subject.objective
-    yield "strategy", header.strategy.split(" ")[0], cell.entrant.name  # a digest may follow the name
+    yield "strategy", header.strategy, cell.entrant.identity
     yield "seed", header.seed, cell.seed
     yield "set of cases", header.cases, plan.cases
     yield "file of cases", header.cases_hash, plan.cases_hash

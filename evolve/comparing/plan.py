@@ -34,6 +34,11 @@ class Entrant:
     spec: str
     digest: str = ""
 
+    @property
+    def identity(self) -> str:
+        """What its runs say that they were searched with."""
+        return f"{self.name} {self.digest}".strip()
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -126,5 +131,4 @@ def entrant(spec: str) -> Entrant:
     file = loading.file_of(spec)
     if file is None:
         return Entrant(strategy.name, spec)
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
-    return Entrant(strategy.name, f"{file.resolve()}:{spec.rpartition(':')[2]}", digest)
+    return Entrant(strategy.name, f"{file.resolve()}:{spec.rpartition(':')[2]}", strategy.digest)

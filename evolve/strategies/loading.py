@@ -96,7 +96,7 @@ def _own(path: Path, name: str) -> Strategy:
     _asked(path, name, "name", lambda: _insist_on_name(path, name, strategy))
     _asked(path, name, "parts", lambda: _insist_on_parts(path, name, strategy))
     _check(path, name, strategy)
-    strategy.digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    strategy.digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
     return strategy
 
 

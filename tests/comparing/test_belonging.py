@@ -144,10 +144,14 @@ def test_a_run_of_something_else_is_neither_taken_for_done_nor_counted(plan, out
         insist_on_own(wrong, plan, cell)
 
 
-def test_a_digest_after_the_name_of_a_strategy_is_no_other_strategy(plan, out):
+def test_a_run_with_another_version_of_a_strategys_file_is_not_a_cells(plan, out):
     cell = plan.cells()[0]
-    lay(out / cell.folder, replace(header(plan, cell), strategy="sequential 0123456789abcdef"))
-    assert is_done(ComparisonFolder(out), plan, cell)
+    lay(out / cell.folder, replace(header(plan, cell), strategy=f"{cell.entrant.name} 0123456789abcdef"))
+    same = replace(cell, entrant=replace(cell.entrant, digest="0123456789abcdef"))
+    assert is_done(ComparisonFolder(out), plan, same)
+    for other in (cell, replace(cell, entrant=replace(cell.entrant, digest="f" * 16))):
+        with pytest.raises(ForeignRunError, match="another strategy"):
+            is_done(ComparisonFolder(out), plan, other)
 
 
 def test_a_run_that_this_user_did_not_begin_is_a_failure_of_its_cell(laid, plan, compared):
