@@ -19,9 +19,7 @@ from evolve.search import Arm
 
 BANDIT, RACING = "bandit", "racing"
 
-HELPFUL = frozenset(
-    (Part.LEAD, Part.ISLANDS, Part.NICHES, Part.PARETO, BANDIT, "mutate", "crossover", "tune"),
-)
+HELPFUL = frozenset((Part.LEAD, Part.ISLANDS, Part.NICHES, Part.PARETO, BANDIT, "mutate", "tune"))
 """The mechanisms that the default has: those that have not shown themselves to be of no use (see README.md)."""
 
 

@@ -147,7 +147,7 @@ def test_a_curve_ends_with_the_budget_and_shows_what_was_best_until_then():
 
 
 def test_the_tables_fit_into_120_columns():
-    wanted = plan(strategies=("default", "default-without-crossover+simplify+leap+bandit"))
+    wanted = plan(strategies=("default", "default-without-mutate+simplify+leap+bandit"))
     said = words.describe(compare(wanted, courses(wanted, lambda cell: 1234.5 + cell.seed), {}))
     assert max(map(len, said.splitlines())) <= 120
 
