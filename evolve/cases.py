@@ -150,6 +150,12 @@ def insist_on_searchable(problem: Problem, name: str) -> None:
         raise EvolveError(f"the cases {name} are kept from searches, to confirm what they find: `{score}`")
 
 
+def file_hash(name: str) -> str:
+    """Returns the hash of a file of cases, as runs record it; empty where no file has that name."""
+    file = Path(name)
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
+
+
 def basis_of(problem: Problem, name: str) -> str:
     """Returns what scores on a split, a named set or a file rest on where that is no simulation; else nothing."""
     with blaming(problem, "basis"):

@@ -52,8 +52,8 @@ def insist_on_plain(*paths: Path) -> None:
             raise JournalError(f"{path} is a link or no plain file, which is not opened; put the file itself there")
 
 
-def insist_on_own(path: Path) -> None:
-    """Refuses a file whose rollback journal names another file, which SQLite would remove when it is opened.
+def insist_on_no_super_journal(path: Path) -> None:
+    """Refuses a file whose rollback journal names a super-journal, a file that SQLite would remove when it is opened.
 
     Transactions over several files have such journals (sqlite.org/atomiccommit.html, 5.5); ours are of one file.
 

@@ -16,7 +16,7 @@ from evolve.database import (
     connect,
     connect_to_read,
     explained,
-    insist_on_own,
+    insist_on_no_super_journal,
     insist_on_plain,
     making,
     text,
@@ -80,7 +80,7 @@ class Journal(Records):
             if not path.is_file():
                 raise JournalError(f"no run at {path.parent}: it has no {path.name}")
             insist_on_plain(*_files(path))
-            insist_on_own(path)
+            insist_on_no_super_journal(path)
             connection = connect_to_read(path) if read_only else connect(path)
             try:
                 return cls(path, connection, read(path, connection, _SCHEMA))

@@ -80,6 +80,8 @@ class _Form:
 
     def finished(self) -> list[str]:
         """Returns the tokens with every local's name replaced by its number in its function."""
+        if "*" in self._kept:  # an import of all names of a module, each of which may mean its own
+            return self._tokens
         numbers: dict[tuple[int, str], str] = {}
         local = self._bound - self._kept
         for index, function, name in self._names:

@@ -1,7 +1,6 @@
 """One sitting of a run: opens or resumes its folder, joins the parts and searches."""
 
 import datetime
-import hashlib
 import logging
 import shlex
 import time
@@ -16,7 +15,7 @@ from pathlib import Path
 from evolve import catalog, finalists, loop
 from evolve.archives.grid import Describe
 from evolve.budget import Budget, Limit
-from evolve.cases import CaseSet, basis_of, blaming, cases_of, insist_on_searchable
+from evolve.cases import CaseSet, basis_of, blaming, cases_of, file_hash, insist_on_searchable
 from evolve.database import JournalError
 from evolve.executors import Executor
 from evolve.executors.cached import CachedExecutor
@@ -304,7 +303,6 @@ _Now = Callable[[int, str], Header]
 def _header(
     problem: Problem, writing: Writing, strategy: str, cases: str, basis: str, seed: int, secret_hash: str
 ) -> Header:
-    file = Path(cases)
     return Header(
         problem=problem.name,
         spec=catalog.spec(problem),
@@ -313,7 +311,7 @@ def _header(
         seed=seed,
         lag=writing.lag,
         cases=cases,
-        cases_hash=hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else "",
+        cases_hash=file_hash(cases),
         proposers=writing.describe(),
         secret_hash=secret_hash,
         started=_now(),

@@ -25,6 +25,7 @@ LEVELS = (
         "models",
         "patience",
         "closure",
+        "fingerprint",
         "race",
     },
     {"rows", "ledger", "begun", "remembered", "strict", "steering"},

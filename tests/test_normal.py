@@ -166,3 +166,8 @@ def test_a_key_of_fifty_lines_takes_little_time():
 )
 def test_what_is_written_down_can_be_read_in_one_way_only(one, other):
     assert not same(one, other)
+
+
+def test_where_a_module_gives_all_its_names_no_name_counts_as_a_local():
+    policy = "from math import *\n\n\ndef choose(x):\n    return {}(x)\n\n\ndef pair(floor, ceil):\n    return 0\n"
+    assert not same(policy.format("floor"), policy.format("ceil"))

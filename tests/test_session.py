@@ -330,3 +330,19 @@ def test_ctrl_c_while_a_run_begins_shows_no_traceback(problem, tmp_path, after):
 def test_a_second_process_on_the_same_run_is_refused(problem, tmp_path):
     with RunFolder(tmp_path / "run").locked(), pytest.raises(EvolveError, match="another process is working"):
         search(problem, tmp_path / "run", Limit(5), workers=1)
+
+
+def test_where_time_counts_nobody_is_raced(tmp_path):
+    class Racing(Strategy):
+        name = "racing"
+
+        def racing(self):
+            raise AssertionError("asked for racing")
+
+    timed = [
+        ('objective, direction = "error", "minimize"', 'objective, direction, timed = "cpu_seconds", "minimize", True')
+    ]
+    problem = catalog.load(str(tiny.write(tmp_path, "timed", timed)))
+    with pytest.raises(AssertionError):
+        search(catalog.load(str(tiny.write(tmp_path))), tmp_path / "a", Limit(2), strategy=Racing())
+    search(problem, tmp_path / "b", Limit(2), strategy=Racing())

@@ -7,10 +7,13 @@ from evolve import catalog
 from evolve.budget import Budget, Limit
 from evolve.cases import split_cases
 from evolve.models.spec import ModelSpec, Price
+from evolve.proposers.deaf import Deaf
+from evolve.proposers.llm import Llm
 from evolve.proposers.mutate import Mutate
 from evolve.proposers.tune import Tune
 from evolve.search import Arm
 from evolve.strategies import Strategy
+from evolve.strategies.peers import BestOfN
 from evolve.types import NO_USAGE, EvolveError, Miss, Outcome, Usage
 from evolve.writers import Writing, estimate
 
@@ -113,3 +116,9 @@ def test_enough_turns_are_under_way_to_keep_all_calls_busy_and_a_person_gets_one
     assert writing(concurrency=16, embedded=0.5).lag >= 4 * 16
     assert writing(ModelSpec("manual"), concurrency=1).lag == 1
     assert Writing().lag == 8
+
+
+def test_a_strategy_says_what_the_proposer_that_asks_models_hears(cases):
+    for strategy, kind in ((Strategy(), Llm), (BestOfN(), Deaf)):
+        *_, asking = writing(embedded=0.5).arms(*cases, strategy)
+        assert isinstance(asking.proposer, kind)

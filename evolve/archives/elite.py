@@ -45,25 +45,20 @@ class Elite:
             self._members.remove(twin)
         insort(self._members, candidate, key=standing)
         self._by_behaviour[behaviour(candidate)] = candidate
-        self.shrink(self._capacity)
+        self._cut()
         if before is None or candidate.score > before.score:
             self._idle = 0
         return behaviour(candidate) in self._by_behaviour
 
-    def shrink(self, capacity: int) -> None:
-        """Holds at most ``capacity`` members from now on: the worst leave, and their uses are forgotten."""
-        self._capacity = capacity
-        for leaving in self._members[capacity:]:
+    def _cut(self) -> None:
+        """Has the worst leave, and forgets how often they were built on."""
+        for leaving in self._members[self._capacity :]:
             del self._by_behaviour[behaviour(leaving)]
-        del self._members[capacity:]
+        del self._members[self._capacity :]
         self._uses = Counter({member.number: self._uses[member.number] for member in self._members})
 
-    def uses(self, member: Candidate) -> int:
-        """Returns how often a member was built on."""
-        return self._uses[member.number]
-
     def parent(self, rng: Random) -> Candidate:
-        return tournament(self._members, [self.uses(member) for member in self._members], rng)
+        return tournament(self._members, [self._uses[member.number] for member in self._members], rng)
 
     def inspirations(self, parent: Candidate, count: int, rng: Random) -> list[Candidate]:
         return others(self._members, parent, count, rng)

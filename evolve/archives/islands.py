@@ -34,7 +34,7 @@ WITHIN = 0.8
 """How often another parent is chosen within an island, each as often as any other, and not among the best of all."""
 
 REMEMBERED = 1024
-"""Candidates of which it is known where they belong, besides the members: the latest, and what was built on lately."""
+"""Candidates of which it is known where they belong, besides the members: the latest."""
 
 
 def undescribed(_: Mapping[str, float]) -> Mapping[str, float]:
@@ -70,7 +70,7 @@ class Islands:
         capacity: int = 32,
         parts: Collection[Part] = tuple(Part),
     ) -> None:
-        self._capacity, self._parts = capacity, frozenset(parts)
+        self._capacity, self.parts = capacity, frozenset(parts)
         place = partial(niche, describe=describe) if Part.NICHES in parts else _nowhere
         self._new = partial(Island, niche=place, pareto=Part.PARETO in parts)
         self._islands: dict[int, Island] = {}  # by the order in which they began
@@ -85,16 +85,11 @@ class Islands:
         self._stuck = 0  # candidates since the best became better
 
     @property
-    def parts(self) -> frozenset[Part]:
-        """Those that it has."""
-        return self._parts
-
-    @property
     def best(self) -> Candidate | None:
         return self._members[0] if self._members else None
 
     def add(self, candidate: Candidate) -> bool:
-        if Part.SPARING in self._parts:
+        if Part.SPARING in self.parts:
             for parent in self._seats.keys() & candidate.proposal.parents:
                 self._uses[parent] += 1
         name = self._home(candidate)
@@ -110,7 +105,7 @@ class Islands:
 
     def parent(self, rng: Random) -> Candidate:
         islands = [*self._islands.values()]
-        if Part.LEAD in self._parts and self._latest is not None and rng.random() < self._share_of_the_best():
+        if Part.LEAD in self.parts and self._latest is not None and rng.random() < self._share_of_the_best():
             return self._latest
         if len(islands) > 1 and rng.random() >= WITHIN:
             leaders = self._members[: 2 * LEAST]
@@ -180,14 +175,20 @@ class Islands:
         return known or [name for name in self._islands if name == self._leading]
 
     def _home(self, candidate: Candidate) -> int | None:
-        """Returns the island of a candidate; None for a failed one that descends from no island."""
+        """Returns the island of a candidate; None for a failed one that descends from no island.
+
+        A beginner that behaves like a member joins that one's: two islands of the same would be one too many.
+        """
         parents = candidate.proposal.parents
         homes = self._known(parents[0]) if parents else []
         if homes:
             return homes[candidate.number % len(homes)]
-        if self._islands and (parents or Part.ISLANDS not in self._parts or len(self._islands) == MOST):
+        if self._islands and (Part.ISLANDS not in self.parts or len(self._islands) == MOST):
             return self._leading
-        return None if candidate.evaluation.score is None else self._begin()
+        if candidate.evaluation.score is None:
+            return None
+        twin = self._twins.get(behaviour(candidate))
+        return self._begin() if twin is None else self._seats[twin.number][0]
 
     def _begin(self) -> int:
         """Begins an island, for which the others make room."""
@@ -203,8 +204,6 @@ class Islands:
             island.resize(share)
 
     def _remember(self, candidate: Candidate, name: int) -> None:
-        for parent in self._homes.keys() & candidate.proposal.parents[:1]:  # what is built on is remembered longer
-            self._homes[parent] = self._homes.pop(parent)
         self._homes[candidate.number] = name
         if len(self._homes) > REMEMBERED:
             del self._homes[next(iter(self._homes))]
@@ -224,13 +223,9 @@ class Islands:
     def _moved_on(self, name: int) -> bool:
         """Has an island that stands still take in another's best, or retire; returns whether either came about."""
         island = self._islands[name]
-        if len(self._islands) == 1 and Part.ISLANDS not in self._parts:
+        if len(self._islands) == 1 and Part.ISLANDS not in self.parts:
             return False
-        if not island.members:  # a beginner that behaves like a member of another island
-            del self._islands[name]
-            self._share_out()
-            return True
-        if Part.MIGRATION in self._parts and island.idle == PATIENCE // 2 and len(self._islands) > 1:
+        if Part.MIGRATION in self.parts and island.idle == PATIENCE // 2 and len(self._islands) > 1:
             later = [other for other in self._islands if other > name] or [*self._islands]
             island.receive(self._islands[later[0]].best)
             return True

@@ -9,6 +9,7 @@ from evolve.types import EvolveError
 
 
 def compare(options: argparse.Namespace) -> int:
+    from evolve.cases import file_hash
     from evolve.comparing import plan, sitting
     from evolve.executors.local import default_workers
     from evolve.report import comparison, curves
@@ -28,7 +29,7 @@ def compare(options: argparse.Namespace) -> int:
         seeds=tuple(range(options.first_seed, options.first_seed + options.seeds)),
         evaluations=options.evaluations,
         cases=cases,
-        cases_hash=plan.hash_of(cases),
+        cases_hash=file_hash(cases),
         unsafe=options.unsafe,
     )
     Sandbox(unsafe=options.unsafe).close()  # what this machine lacks is said before a folder is made

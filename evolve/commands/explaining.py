@@ -3,7 +3,6 @@
 import argparse
 import hashlib
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evolve import commands
@@ -123,12 +122,11 @@ def _cases(problem: "Problem", header: "Header") -> str:
     Raises:
         EvolveError: they are a file that is not what it was.
     """
-    from evolve.cases import insist_on_searchable
+    from evolve.cases import file_hash, insist_on_searchable
 
     if header.cases == "train":
         return "validation"
     insist_on_searchable(problem, header.cases)
-    file = Path(header.cases)
-    if header.cases_hash and file.is_file() and hashlib.sha256(file.read_bytes()).hexdigest() != header.cases_hash:
-        raise EvolveError(f"{file} has changed since the run began; its scores are of the old cases")
+    if header.cases_hash and file_hash(header.cases) not in ("", header.cases_hash):
+        raise EvolveError(f"{header.cases} has changed since the run began; its scores are of the old cases")
     return header.cases

@@ -4,7 +4,6 @@ More problems, strategies and seeds may join later; what would make the runs une
 folder is followed.
 """
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -14,6 +13,7 @@ from typing import Any
 
 from evolve import plainfile
 from evolve.comparing.plan import Cell, Plan
+from evolve.fingerprint import fingerprint
 from evolve.folder import LOCK, RunFolder, alone
 from evolve.types import EvolveError
 
@@ -22,9 +22,7 @@ ADVICE = "remove that folder, or give another --out"
 _UNFINISHED = {LOCK, f"{SETTINGS}.new"}
 _FORMAT = 1
 _MOST_MIB = 1
-_AROUND = frozenset(
-    ("commands", "comparing", "conformance", "explaining", "export", "lineage", "options", "publication", "report")
-)
+_AROUND = frozenset(("commands", "conformance", "explaining", "export", "lineage", "options", "publication", "report"))
 """Parts of ours that only look at searches."""
 
 
@@ -100,7 +98,7 @@ def _settings(plan: Plan) -> dict[str, dict[str, str]]:
             "number of evaluations": str(plan.evaluations),
             "set of cases": plan.cases,
             "sandbox": "unsafe" if plan.unsafe else "safe",
-            "code of the search": _code(),
+            "code of the search, or version of Python, NumPy or Optuna": _code(),
         },
         "files": {plan.cases: plan.cases_hash} if plan.cases_hash else {},
         "problems": {subject.name: f"{subject.spec}:{subject.objective}" for subject in plan.subjects},
@@ -128,10 +126,5 @@ def _insist_on_same(path: Path, was: Mapping[str, Mapping[str, str]], now: Mappi
 
 
 def _code() -> str:
-    """Returns a hash of all our code that may decide about a search: cells made by other code are not comparable."""
-    home = Path(__file__).parents[1]
-    files = [file.relative_to(home) for file in home.rglob("*.py")]
-    code = hashlib.sha256()
-    for file in sorted(file for file in files if file.parts[0] not in _AROUND):
-        code.update(str(file).encode() + b"\0" + hashlib.sha256((home / file).read_bytes()).digest())
-    return code.hexdigest()[:16]
+    """Returns a hash of all that may decide about a search: cells of another are not comparable."""
+    return fingerprint(("numpy", "optuna"), _AROUND)[:16]

@@ -1,6 +1,5 @@
 """What a comparison is of: problems, strategies, seeds and the budget of each cell."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,12 +112,6 @@ def subject(text: str, cases: str) -> Subject:
         raise EvolveError(f"{problem.name} has no baseline to begin with")
     name = f"{problem.name}-{objective}" if objective else problem.name
     return Subject(name, problem.name, catalog.spec(problem), problem.chosen, catalog.digest(problem), baselines)
-
-
-def hash_of(cases: str) -> str:
-    """Returns the hash of a file of cases, as runs record it; empty where no file has that name."""
-    file = Path(cases)
-    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
 
 
 def entrant(spec: str) -> Entrant:

@@ -21,12 +21,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import evolve
 from evolve import catalog
 from evolve.cases import basis_of, cases_of
 from evolve.closure import foreign
 from evolve.executors import Executor, Task
 from evolve.executors.shelf import Shelf
+from evolve.fingerprint import fingerprint
 from evolve.problem import Problem
 from evolve.race import Race, raced
 from evolve.types import PROVOKED, Evaluation, Verdict
@@ -117,18 +117,20 @@ def _scope(problem: Problem, cases: str) -> str:
         held = pickle.dumps(cases_of(problem, cases).cases)
     except Exception:  # noqa: BLE001 - cases may be anything, also what cannot be written down
         return ""
-    assert problem.path is not None
-    libraries = _libraries(problem.path)
+    libraries = _libraries(problem)
     if libraries is None:
         return ""
-    facts = (catalog.digest(problem), catalog.spec(problem), problem.chosen, cases, _engine(), libraries)
+    facts = (catalog.digest(problem), catalog.spec(problem), problem.chosen, cases, fingerprint(("numpy",)), libraries)
     return _hash(repr(facts).encode() + held)
 
 
-def _libraries(problem: Path) -> list[str] | None:
-    """Returns the versions of what a problem imports; None where another version of it may look the same."""
+def _libraries(problem: Problem) -> list[str] | None:
+    """Returns the versions of what a problem and its policies import; None where another may look the same."""
+    assert problem.path is not None
+    imported = foreign(catalog.files_of(problem.path), ("evolve", *catalog.PACKAGES))
+    imported |= {name.split(".")[0] for name in problem.imports} - sys.stdlib_module_names
     try:
-        return [_version(name) for name in sorted(foreign(catalog.files_of(problem), ("evolve", *catalog.PACKAGES)))]
+        return [_version(name) for name in sorted(imported)]
     except (ImportError, ValueError, _Unsteady):  # `version` raises an ImportError where there is no such library
         return None
 
@@ -143,19 +145,9 @@ def _version(name: str) -> str:
     installed = Path(str(library.locate_file(""))).resolve()
     if found is None or found.origin is None or not Path(found.origin).resolve().is_relative_to(installed):
         raise _Unsteady
-    if '"editable": true' in (library.read_text("direct_url.json") or ""):
+    if library.read_text("RECORD") is None:  # a folder of sources that says that it is a library
         raise _Unsteady
     return f"{name} {library.version}"
-
-
-@cache
-def _engine() -> str:
-    """Returns a hash of what judges: our own code, Python and NumPy."""
-    home = Path(next(iter(evolve.__path__)))
-    code = hashlib.sha256(f"{sys.version} {importlib.metadata.version('numpy')}".encode())
-    for file in sorted(home.rglob("*.py")):
-        code.update(file.relative_to(home).as_posix().encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
-    return code.hexdigest()
 
 
 def _key_of_passed(scope: str, source: str) -> str:

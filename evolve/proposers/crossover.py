@@ -4,7 +4,7 @@ Crossover of syntax trees (Cramer 1985; Koza 1992), homologous where it can be: 
 play the same role, as in one-point and uniform crossover of trees (Poli & Langdon 1998).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from random import Random
 
 from evolve.archives import Archive
@@ -14,18 +14,11 @@ from evolve.proposers.syntax.anatomy import Anatomy
 from evolve.proposers.syntax.exchange import Pair
 from evolve.proposers.syntax.scope import unresolved
 from evolve.proposers.syntax.soundness import sound
-from evolve.proposers.syntax.splice import Edit
 from evolve.proposers.syntax.stock import Stock
 from evolve.types import Candidate, Miss, Proposal
 
-Exchange = Callable[[Pair], list[Edit]]
-
-EXCHANGES: tuple[tuple[Exchange, float], ...] = (
-    (exchange.uniform, 4.0),
-    (exchange.expression, 1.0),
-    (exchange.branch, 1.0),
-    (exchange.function, 2.0),
-)
+EXCHANGES = (exchange.uniform, exchange.expression, exchange.branch, exchange.function)
+WEIGHTS = (4.0, 1.0, 1.0, 2.0)
 _ATTEMPTS = 12
 _BASELINE = 0.25
 """How often the second parent is a baseline, whether or not the archive still holds it."""
@@ -41,9 +34,7 @@ class Crossover:
     name = "crossover"
     trouble = ""
 
-    def __init__(self, exchanges: tuple[tuple[Exchange, float], ...] = EXCHANGES, stock: Stock | None = None) -> None:
-        self._exchanges = [exchange for exchange, _ in exchanges]
-        self._weights = [weight for _, weight in exchanges]
+    def __init__(self, stock: Stock | None = None) -> None:
         self._stock = Stock() if stock is None else stock
 
     def ways(self, idle: int) -> Mapping[Way, float]:  # noqa: ARG002
@@ -59,7 +50,7 @@ class Crossover:
             theirs = None if other is None else self._stock.anatomy(other.proposal.source)
             if other is None or theirs is None or theirs.key == ours.key:
                 continue
-            exchanged = rng.choices(self._exchanges, self._weights)[0]
+            exchanged = rng.choices(EXCHANGES, WEIGHTS)[0]
             edits = exchanged(Pair(ours, theirs, rng))
             source = ours.text.apply(edits)
             if _viable(ours, theirs, source):

@@ -248,7 +248,6 @@ def _study(ranges: dict[int, Range], trials: Sequence[tuple[Values, float]], see
 def quiet() -> Iterator[None]:
     """Keeps Optuna's log and warnings away, and leaves the levels as they were."""
     logger = logging.getLogger("optuna")
-    level = logger.level
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import optuna  # noqa: F401 - its import sets the level

@@ -23,7 +23,7 @@ class Varied(Strategy):
         known = HELPFUL if prefix == WITHOUT else frozenset(mechanisms()) - HELPFUL
         for mechanism in named:
             _insist_on(mechanism, known, prefix)
-        self.name = prefix + "+".join(named)
+        self.name = prefix + "+".join(mechanism for mechanism in mechanisms() if mechanism in named)
         self.parts = HELPFUL.symmetric_difference(named)
         if not self.arms():
             raise EvolveError(f"{self.name} has no proposer left; leave one of them in")

@@ -10,27 +10,19 @@ from evolve.archives import Archive
 from evolve.archives.grid import Describe
 from evolve.archives.islands import undescribed
 from evolve.archives.plain import Latest, Reservoir, Starts
-from evolve.bandit import Chooser, Fixed
 from evolve.proposers.deaf import Deaf
-from evolve.racing import Racing
 from evolve.search import Arm
-from evolve.strategies import Strategy
+from evolve.strategies import BANDIT, HELPFUL, RACING, Strategy
+
+PLAIN = HELPFUL - {BANDIT, RACING}
+"""What the peers have of the default, but for its archive."""
 
 
-class _Peer(Strategy):
-    def chooser(self) -> Chooser:
-        """Returns one that learns nothing."""
-        return Fixed()
-
-    def racing(self) -> Racing | None:
-        """Returns nothing: all are judged in full."""
-        return None
-
-
-class BestOfN(_Peer):
+class BestOfN(Strategy):
     """N independent proposals, each made from the best baseline; nothing is learned from what became of them."""
 
     name = "best-of-n"
+    parts = PLAIN
 
     def archive(self, describe: Describe = undescribed) -> Archive:  # noqa: ARG002
         """Returns one that keeps the baselines alone."""
@@ -49,23 +41,25 @@ def _deaf(arm: Arm) -> Arm:
     return replace(arm, proposer=Deaf(arm.proposer))
 
 
-class Sequential(_Peer):
+class Sequential(Strategy):
     """Sequential refinement: every proposal is made from the best so far, of equals from the latest.
 
     To go on from the latest of equals is what crosses plateaus (Jansen & Wegener 2001).
     """
 
     name = "sequential"
+    parts = PLAIN
 
     def archive(self, describe: Describe = undescribed) -> Archive:  # noqa: ARG002
         """Returns one that offers the best alone."""
         return Latest()
 
 
-class Anyone(_Peer):
+class Anyone(Strategy):
     """Every proposal is made from a candidate drawn from all before it that have a score, each as likely."""
 
     name = "random"
+    parts = PLAIN
 
     def archive(self, describe: Describe = undescribed) -> Archive:  # noqa: ARG002
         """Returns a sample of all."""

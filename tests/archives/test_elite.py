@@ -74,13 +74,6 @@ def test_good_members_are_built_on_more_often_and_much_used_ones_less():
     assert later[7] < chosen[7] / 2
 
 
-def test_an_elite_that_shrinks_lets_the_worst_go():
-    elite = filled(1.0, 1.4, 0.9, 1.2)
-    elite.shrink(2)
-    assert numbers(elite) == [1, 3]
-    assert not elite.add(tiny.judged(9, 1.1))
-
-
 def test_inspirations_are_other_members_each_once():
     elite = filled(1.0, 1.1, 1.2)
     found = elite.inspirations(elite.best, 10, Random(0))

@@ -373,3 +373,23 @@ def test_what_is_built_on_without_being_a_member_belongs_to_the_island_of_its_pa
     fail(archive, 2, [3, 4])
     assert archive.idle(leading) == 3
     assert archive.least((2,)) == archive.least((1,))
+
+
+def test_the_children_of_one_whose_island_has_retired_join_the_island_that_leads():
+    archive = planted(1.0, 0.5, 0.6, 0.7, migration=False)
+    fail(archive, 1, range(10, 10 + PATIENCE))
+    assert 1 not in numbers(archive)
+    before = archive.idle(archive.best)
+    fail(archive, 1, range(50, 53))
+    assert archive.idle(archive.best) == before + 3
+
+
+def test_a_beginner_that_behaves_like_a_member_takes_no_room():
+    archive = islands()
+    archive.add(on(0, 1.0, 1.0))
+    for number in range(1, 40):
+        archive.add(on(number, 1 + number / 100, 1.0, parents=(0,)))
+    before = numbers(archive)
+    assert not archive.add(on(50, 1.0 + 39 / 100, 1.0, size=200))
+    assert numbers(archive) == before
+    assert archive.inspirations(archive.best, 2, Random(0))

@@ -10,11 +10,12 @@ from dataclasses import replace
 import pytest
 import tiny
 
+from evolve.cases import file_hash
 from evolve.cli import main
 from evolve.comparing.belonging import insist_on_own
 from evolve.comparing.crew import Crew, is_done
 from evolve.comparing.folder import ComparisonFolder, ForeignRunError
-from evolve.comparing.plan import Plan, entrant, hash_of, subject
+from evolve.comparing.plan import Plan, entrant, subject
 from evolve.comparing.sitting import sit
 from evolve.folder import JOURNAL, RunFolder
 from evolve.header import Header
@@ -234,8 +235,8 @@ def test_settings_that_are_a_link_or_a_pipe_are_not_opened(laid, tmp_path, compa
 
 def test_the_hash_of_cases_is_that_of_their_file_where_they_have_one(tmp_path):
     (tmp_path / "cases.csv").write_text("1")
-    assert len(hash_of(str(tmp_path / "cases.csv"))) == 64
-    assert hash_of("quick") == ""
+    assert len(file_hash(str(tmp_path / "cases.csv"))) == 64
+    assert file_hash("quick") == ""
 
 
 def test_another_code_of_the_problem_or_another_content_of_the_cases_is_refused(plan, out):

@@ -10,6 +10,7 @@ from evolve.comparing import cell as searching
 from evolve.comparing.cell import Order, failure
 from evolve.comparing.folder import ComparisonFolder
 from evolve.comparing.plan import Plan, entrant, subject
+from evolve.fingerprint import fingerprint
 from evolve.folder import RunFolder, alone
 from evolve.types import EvolveError
 
@@ -70,6 +71,14 @@ def test_a_comparison_goes_on_where_it_was_and_a_cell_that_fails_stops_no_other(
     assert journal.stat().st_mtime_ns == before
 
 
+def test_runs_are_counted_where_no_note_of_them_can_be_kept(tmp_path, monkeypatch, capsys):
+    for home in ("XDG_STATE_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(home, "/dev/null")
+    arguments = (tiny.write(tmp_path), "--out", tmp_path / "out", "--evaluations", 3, "--strategies", "sequential")
+    assert compared(*arguments, "--seeds", 1, "--workers", 1) == 0
+    assert "not searched here" not in "".join(capsys.readouterr())
+
+
 def test_two_do_not_work_in_one_folder_at_a_time(tmp_path, capsys):
     problem, out = tiny.write(tmp_path), tmp_path / "out"
     told = (problem, "--evaluations", 2, "--seeds", 1, "--strategies", "default", "--out", out)
@@ -113,6 +122,16 @@ def test_a_comparison_with_other_settings_is_refused_and_says_what_differs(tmp_p
     with pytest.raises(EvolveError) as refused:
         settle(folder, wanted(tmp_path, **changes))
     assert said in str(refused.value)
+
+
+def test_searches_by_other_code_or_other_libraries_are_not_mixed(tmp_path, monkeypatch):
+    folder = ComparisonFolder(tmp_path / "out")
+    settle(folder, wanted(tmp_path))
+    monkeypatch.setattr("evolve.fingerprint.version", lambda library: f"another {library}")
+    fingerprint.cache_clear()
+    with pytest.raises(EvolveError, match="another code of the search, or version of"):
+        settle(folder, wanted(tmp_path))
+    fingerprint.cache_clear()
 
 
 def test_more_seeds_and_strategies_may_join_and_a_strategy_may_not_change(tmp_path):

@@ -52,6 +52,13 @@ class Fixed:
         pass
 
 
+def said(folder, file, name, version):
+    """Writes what a library says of itself."""
+    path = folder / file
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n", encoding="utf-8")
+
+
 def against(least):
     return Race((5, 0, 1, 2, 3, 4), (Stage(2, gain=0.0),), (1.0,) * 6, (math.inf,) * 6, (math.inf,) * 6, least, 10)
 
@@ -79,10 +86,18 @@ def test_a_policy_of_the_same_form_is_judged_anew_for_it_may_read_its_own_names(
 
 @pytest.mark.parametrize(
     ("line", "judgings"),
-    [("import json, numpy, simpy", 1), ("import mine", 2), ("from mine import price", 2), ("import numpy.linalg", 1)],
+    [
+        ("import json, numpy, simpy", 1),
+        ("import numpy.linalg", 1),
+        ("import mine", 2),
+        ("from mine import price", 2),
+        ("import sources", 2),
+    ],
 )
 def test_nothing_is_remembered_of_a_problem_whose_imports_may_change(tmp_path, monkeypatch, line, judgings):
-    (tmp_path / "mine.py").write_text("price = 3\n", encoding="utf-8")
+    for name in ("mine", "sources"):
+        (tmp_path / f"{name}.py").write_text("price = 3\n", encoding="utf-8")
+    said(tmp_path, "sources.egg-info/PKG-INFO", "sources", "1.0")  # as a folder of sources does
     monkeypatch.syspath_prepend(tmp_path)
     path = tiny.write(tmp_path)
     path.write_text(f"{line}\n{path.read_text(encoding='utf-8')}", encoding="utf-8")
@@ -90,6 +105,33 @@ def test_nothing_is_remembered_of_a_problem_whose_imports_may_change(tmp_path, m
     judged(problem, inner, Task(GOOD))
     judged(problem, inner, Task(GOOD))
     assert len(inner.tasks) == judgings
+
+
+def test_another_version_of_what_policies_may_import_is_another_matter(tmp_path, monkeypatch):
+    (tmp_path / "lent.py").write_text("", encoding="utf-8")
+    said(tmp_path, "lent-1.0.dist-info/METADATA", "lent", "1.0")
+    said(tmp_path, "lent-1.0.dist-info/RECORD", "lent", "1.0")
+    monkeypatch.syspath_prepend(tmp_path)
+    lending = ("    def cases", "    imports = ('lent',)\n\n    def cases")
+    problem, inner = catalog.load(str(tiny.write(tmp_path, changes=[lending]))), Fixed(tiny.evaluation(1.0, 6))
+    judged(problem, inner, Task(GOOD))
+    judged(problem, inner, Task(GOOD))
+    assert len(inner.tasks) == 1
+    said(tmp_path, "lent-1.0.dist-info/METADATA", "lent", "1.1")
+    judged(problem, inner, Task(GOOD))
+    assert len(inner.tasks) == 2
+
+
+def test_another_objective_is_another_matter(tmp_path):
+    several = (
+        'objective, direction = "error", "minimize"',
+        'objectives = {"error": Objective("error", "minimize"), "again": Objective("error", "minimize")}',
+    )
+    path = tiny.write(tmp_path, changes=[several, ("Call, Inv", "Call, Objective, Inv")])
+    inner = Fixed(tiny.evaluation(1.0, 6))
+    for name in ("error", "error", "again"):
+        judged(catalog.load(str(path), name), inner, Task(GOOD))
+    assert len(inner.tasks) == 2
 
 
 def test_a_known_policy_that_loses_its_race_is_outraced(problem, sandbox):

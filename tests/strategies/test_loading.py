@@ -3,7 +3,7 @@
 import pytest
 
 from evolve.archives.plain import Latest, Starts
-from evolve.bandit import Bandit
+from evolve.bandit import Bandit, Fixed
 from evolve.strategies import DEFAULT
 from evolve.strategies.ablations import mechanisms
 from evolve.strategies.loading import blaming, file_of, load
@@ -56,6 +56,7 @@ def test_the_plain_strategies_have_the_proposers_of_the_default_and_nobody_is_ra
     for name in ("best-of-n", "sequential", "random"):
         assert proposers(load(name)) == proposers(DEFAULT)
         assert load(name).racing() is None
+        assert isinstance(load(name).chooser(), Fixed)
     assert isinstance(load("best-of-n").archive(), Starts)
     assert isinstance(load("sequential").archive(), Latest)
 
@@ -70,8 +71,9 @@ def test_the_default_without_a_mechanism_or_with_one_more_differs_from_it_in_tha
         load(f"default-with{'' if mechanism in DEFAULT.parts else 'out'}-{mechanism}")
 
 
-def test_several_mechanisms_can_be_left_out_at_once():
+def test_several_mechanisms_can_be_left_out_at_once_in_any_order():
     lacking = load("default-without-bandit+tune")
+    assert load("default-without-tune+bandit+tune").name == lacking.name
     assert "tune" not in proposers(lacking)
     assert type(lacking.chooser()) is not type(DEFAULT.chooser())
 
@@ -133,6 +135,7 @@ def test_a_strategy_of_ones_own_is_found_by_file_and_class(tmp_path):
         (ARMS.format("Arm(Tune(), '2')"), "gives tune the weight 2"),
         (ARMS.format("Arm(Named('baseline'), 1.0)"), "a proposer called 'baseline'"),
         (ARMS.format("Arm(Named([]), 1.0)"), "a proposer called []"),
+        (ARMS.format("Arm(Tune(), 1.0), Arm(Named('tune'), 1.0)"), "two proposers of one name: tune, tune"),
         ("raise SystemExit(3)\n", "cannot import"),
         ("class Mine(Strategy:\n", "SyntaxError"),
     ],
