@@ -113,7 +113,8 @@ def conclusion(problem: str, policy: str, claim: Claim) -> str:
         said = f": {brief(evaluation.feedback, 300)}" if evaluation.feedback else ""
         return f"{found} is {evaluation.verdict} on the {cases}{said}"
     if behind := unbeaten(claim):
-        return f"{found} is not shown to beat {listed(behind)} on the {cases}"
+        alone = "" if claim.cases > 1 else ", of which there is one, too few for an interval"
+        return f"{found} is not shown to beat {listed(behind)} on the {cases}{alone}"
     if few := close(claim):
         names = listed([f"{duel.baseline} on {duel.better + duel.worse} cases" for duel in few])
         return f"{found} is ahead of every baseline on the {cases}, but differs from {names} only: too few to be sure"

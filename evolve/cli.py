@@ -8,6 +8,7 @@ import importlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 
 from evolve import options as command_line
@@ -31,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status."""
     options = command_line.parse(arguments)
     terminal.prepare()
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _interrupt)
     try:
         status = _command(options.command)(options)
         sys.stdout.flush()
@@ -51,6 +54,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         terminal.warn(f"evolve: a bug, of evolve or of the problem's file: {terminal.traced(error)}")
         return 1
     return status
+
+
+def _interrupt(*_: object) -> None:
+    """Has SIGTERM, which batch systems send, do what Ctrl-C does; a second one ends at once."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    raise KeyboardInterrupt
 
 
 def _command(name: str) -> Callable[[argparse.Namespace], int]:

@@ -1,6 +1,7 @@
 """The finalists of a run: different designs that lead on train; validation cases choose the best among them."""
 
 from collections import Counter
+from collections.abc import Callable
 
 from evolve.executors import Executor, Task
 from evolve.journal import Journal
@@ -56,10 +57,10 @@ def _root(journal: Journal, number: int, known: dict[int, int]) -> int:
     return root
 
 
-def choose(journal: Journal, executor: Executor) -> int:
+def choose(journal: Journal, executor: Executor, judged: Callable[[int, int], None] = lambda _, __: None) -> int:
     """Judges the finalists on validation, confirmed with a child for each case, and returns the best.
 
-    What the journal holds is not judged again.
+    What the journal holds is not judged again.  ``judged`` hears how many of how many others are, first that none is.
 
     Raises:
         EvolveError: no candidate has a score.
@@ -71,7 +72,8 @@ def choose(journal: Journal, executor: Executor) -> int:
         for number in finalists(journal)
         if journal.evaluation(number, "validation") is None
     }
-    for number, future in waiting.items():
+    for count, (number, future) in enumerate(waiting.items()):
+        judged(count, len(waiting))
         journal.record(number, future.result(), journal.seconds(), "validation")
     return leader(journal)
 

@@ -20,6 +20,7 @@ from evolve.journal import Journal
 from evolve.types import EvolveError
 
 JOURNAL, SECRET, LOCK, BEST, PROOF = "journal.sqlite", "secret", "lock", "best.py", "verification.json"
+COMPARISON = "comparison.json"  # lies in a folder of many runs
 MINIMISED, EXPLANATION = "minimised-{}.py", "explanation-{}.json"
 _UNFINISHED = {SECRET, LOCK, f"{JOURNAL}.new", f"{JOURNAL}.new-wal", f"{JOURNAL}.new-shm"}
 _LONGEST_SECRET = 1024  # bytes; ours has 32
@@ -95,6 +96,8 @@ class RunFolder:
             if not self.path.is_dir():
                 what = "that is a file" if self.path.exists() else "there is no such folder"
                 raise EvolveError(f"no run at {self.path}: {what}")
+            if (self.path / COMPARISON).is_file():
+                raise EvolveError(f"{self.path} is a comparison; its runs are {self.path}/PROBLEM/STRATEGY/seed-N")
             return Journal.open(self.path / JOURNAL, read_only=read_only)
 
     def open_to_steer(self) -> Journal:

@@ -159,7 +159,7 @@ class Problem:
             EvolveError: there is none of that name; the message names the nearest known one.
         """
         if not self.objectives:
-            raise EvolveError(f"{self.name} has a single objective, {self.objective!r}; leave out --objective")
+            raise EvolveError(f"{self.name} has a single objective, {self.objective!r}; leave {name!r} out")
         if name not in self.objectives:
             close = difflib.get_close_matches(name, self.objectives, 1)
             hint = f"did you mean {close[0]!r}? " if close else ""

@@ -82,7 +82,7 @@ def search(
     begun: Callable[[], None] = lambda: None,
     report: Callable[[Progress], None] = lambda _: None,
     waiting: Callable[[str], None] = lambda _: None,
-    choosing: Callable[[], None] = lambda: None,
+    choosing: Callable[[int, int], None] = lambda _, __: None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Sitting:
@@ -91,9 +91,10 @@ def search(
     ``strategy`` says how it goes about it.  ``cases`` names what the search sees: the train split, a case set or a
     file.  ``unsafe`` does without a sandbox that stands.  ``reuse`` takes from the user's cache what was judged
     before, which changes nothing but the time that it takes.  ``begun`` hears that the folder is ours, ``waiting``
-    what keeps us waiting: a model or a pause, in which ``sleep`` is called between two looks.  The best is chosen on
-    the validation split among the finalists, which ``choosing`` announces (of a search on other cases than train it
-    is the one that leads there); its source is left in ``best.py``.
+    what keeps us waiting: a model or a pause, in which ``sleep`` is called between two looks.  ``report`` hears of
+    every turn that an earlier sitting has not begun.  The best is chosen on the validation split among the finalists,
+    of which ``choosing`` hears how many of how many are judged (of a search on other cases than train it is the one
+    that leads there); its source is left in ``best.py``.
 
     Raises:
         EvolveError: the folder is another run's, the problem is at fault, or the sandbox failed.
@@ -116,8 +117,7 @@ def search(
             ):
                 listener = Listener(journal, budget, partial(waiting, _paused(out)), sleep)
                 end = _search(searching, problem, journal, executor, writers, budget, report, listener)
-                choosing()
-                best = finalists.choose(journal, executor)
+                best = finalists.choose(journal, executor, choosing)
         folder.keep(folder.best, finalists.proposal(journal, best).source)
     return Sitting(best, budget.spent, "" if end is None else str(end), searching.trouble)
 
@@ -145,13 +145,15 @@ def _search(
     listener: Listener,
 ) -> Exhausted | RecordingEnded | None:
     """Returns why the search ended before its budget was spent, if it did."""
-    baselines, header = len(problem.baselines()), journal.header
+    baselines, header, known = len(problem.baselines()), journal.header, journal.reached()
     counts = Counter[type]()
 
     def told(turn: Candidate | Miss) -> None:
         counts[type(turn)] += not (isinstance(turn, Miss) and turn.outcome is Outcome.NOTED)  # an answer of use
         if isinstance(turn, Candidate) and turn.number < baselines:
             _insist_on_score(problem, turn)
+        if turn.number < known:  # replayed
+            return
         best, left = searching.archive.best, budget.seconds_left()
         report(Progress(turn, counts[Candidate], counts[Miss], best, budget.seconds, left, budget.usage))
 
@@ -285,7 +287,9 @@ def _insist_on_same(folder: RunFolder, was: Header, now: Header) -> None:
         ("strategy", was.strategy, now.strategy),
     ):
         if old != new:
-            raise JournalError(f"{folder.path} is a run with another {what} ({old}; now {new}); give another --out")
+            raise JournalError(
+                f"{folder.path} is a run with another {what} ({old}; now {new}); give the same, or another --out"
+            )
     if was.digest != now.digest:
         raise JournalError(
             f"the code of {was.problem} or its baselines has changed since {folder.path} began, so its scores no "

@@ -37,6 +37,13 @@ def brief(text: str, width: int) -> str:
     return line if len(line) <= width and begin == text else line[: width - 3] + "..."
 
 
+def amid(text: str, width: int) -> str:
+    """Returns the same as ``brief``, but that where it is too long it is the middle that is left out."""
+    line = brief(text, _LONGEST_SPACED)
+    half = (width - 3) // 2
+    return line if len(line) <= width else f"{line[: width - 3 - half]}...{line[-half:]}"
+
+
 def clipped(text: str, characters: int, lines: int) -> list[str]:
     """Returns the lines of the beginning of a text, inert; where that is not all of it, the last line says so."""
     shown = inert(text[:characters]).splitlines()

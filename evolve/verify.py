@@ -4,6 +4,7 @@ import datetime
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from evolve import claim
 from evolve.cases import CaseSet, basis_of, split_cases
@@ -126,11 +127,12 @@ def verify(
     cases = split_cases(problem, "test", secret)
     journal.header.insist_on_basis(basis_of(problem, journal.header.cases))
     basis = basis_of(problem, "test")
-    tell(f"judging on {len(cases)} {kept(problem.held_out)} cases ...")
-    best = choose(journal, executor)
+    best = choose(journal, executor, partial(_choosing, tell))
     names = [baseline.name for baseline in problem.baselines()]
     numbers = [*range(len(names)), best]
     lesser, secret_still = minimised(best), journal.seal().turns is None
+    policies = len({*numbers}) + (lesser is not None)
+    tell(f"judging {policies} policies on {len(cases)} {kept(problem.held_out)} cases ...")
     sealed, smallest = _judge_sealed(journal, executor, secret, numbers, lesser)
     train = [journal.evaluation(number) for number in numbers]
     found_train = train[-1]
@@ -158,6 +160,11 @@ def verify(
         conditions=_tried(problem, journal, executor, secret, best, rows, tell) if conditions else (),
         minimised=_minimised(problem, cases, lesser, smallest, rows[-1], covered=secret_still),
     )
+
+
+def _choosing(tell: Callable[[str], None], judged: int, finalists: int) -> None:
+    if not judged:
+        tell(f"choosing the best of {finalists} on validation cases ...")
 
 
 def _judge_sealed(

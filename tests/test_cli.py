@@ -294,6 +294,9 @@ def test_show_prints_a_run_and_what_to_do_next(evolve):
     status, out, _ = evolve("show", "run")
     assert status == 0
     assert re.search(r"^best +#\d+ \(.*\): score \d+\.\d{4} on train, \d+\.\d{4} on validation$", out, re.MULTILINE)
+    assert re.search(
+        r"^baseline +reference, the best of them: score 1\.0000 on train, 1\.0000 on validation$", out, re.MULTILINE
+    )
     assert re.search(r"^sealed .*SHA-256 is [0-9a-f]{16}\.\.\.$", out, re.MULTILINE)
 
 

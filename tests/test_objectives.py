@@ -78,7 +78,7 @@ def test_an_unknown_objective_names_the_nearest_one():
     with pytest.raises(EvolveError, match="several has no objective 'sped'; did you mean 'speed'\\? there are: qual"):
         of("sped")
     single = type("Single", (Problem,), {"objective": "misses", "name": "single"})()
-    with pytest.raises(EvolveError, match="single has a single objective, 'misses'; leave out --objective"):
+    with pytest.raises(EvolveError, match="single has a single objective, 'misses'; leave 'speed' out"):
         single.pursue("speed")
 
 

@@ -105,14 +105,21 @@ def test_seconds_of_earlier_sittings_count(problem, tmp_path):
     assert len(candidates(tmp_path / "run")) > count
 
 
-def test_every_candidate_is_reported_and_then_that_the_best_is_chosen(problem, tmp_path):
-    seen = []
-    choosing = lambda: seen.append("choosing")  # noqa: E731
+def test_every_candidate_is_reported_and_then_how_the_best_is_chosen(problem, tmp_path):
+    seen, chosen = [], []
+    choosing = lambda *judged: chosen.append(judged)  # noqa: E731
     search(problem, tmp_path / "run", Limit(12), workers=1, report=seen.append, choosing=choosing)
-    assert [progress.told.number for progress in seen[:-1]] == list(range(12))
-    assert seen[-1] == "choosing"
-    assert seen[-2].best.score == max(c[3] for c in candidates(tmp_path / "run") if c[3] is not None)
-    assert seen[-2].seconds_left == 0
+    assert [progress.told.number for progress in seen] == list(range(12))
+    assert seen[-1].best.score == max(c[3] for c in candidates(tmp_path / "run") if c[3] is not None)
+    assert seen[-1].seconds_left == 0
+    assert chosen == [(judged, len(chosen)) for judged in range(len(chosen))]
+
+
+def test_what_an_earlier_sitting_did_is_not_reported_again(problem, tmp_path):
+    seen = []
+    search(problem, tmp_path / "run", Limit(12), workers=1)
+    search(problem, tmp_path / "run", Limit(15), workers=1, report=seen.append)
+    assert [progress.evaluations for progress in seen] == [13, 14, 15]
 
 
 def test_a_search_that_runs_out_of_ideas_ends_with_what_it_has(problem, tmp_path, monkeypatch):
@@ -297,14 +304,15 @@ def test_a_run_killed_at_twenty_instants_has_all_that_was_told_and_ends_like_one
     assert candidates(out) == candidates(tmp_path / "whole")
 
 
-def test_ctrl_c_ends_a_run_cleanly_and_the_command_it_names_goes_on(problem, tmp_path):
+@pytest.mark.parametrize(("send", "stop"), [(os.killpg, signal.SIGINT), (os.kill, signal.SIGTERM)])
+def test_who_stops_a_run_stops_it_cleanly_and_the_command_it_names_goes_on(problem, tmp_path, send, stop):
     out = tmp_path / "run"
     with adopting_orphans():
         before = descendants(os.getpid())
         with started(problem, out, "--evaluations", "100000") as running:
             while len(told(out)) < 20:
                 time.sleep(0.02)
-            os.killpg(running.pid, signal.SIGINT)
+            send(running.pid, stop)
             text, errors = running.communicate(timeout=10)
         assert survivors(before) == set()
     assert running.returncode == 1

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from evolve.report.diffs import unified
-from evolve.text import brief, clipped, inert, told_apart
+from evolve.text import amid, brief, clipped, inert, told_apart
 
 
 def test_control_characters_become_question_marks_and_lines_stay():
@@ -29,6 +29,11 @@ def test_what_is_brief_is_one_line_of_the_width():
     assert brief("one\n  two\x1b\n", 80) == "one two?"
     assert brief("a" * 100, 10) == "aaaaaaa..."
     assert brief("a" * 10, 10) == "a" * 10
+
+
+def test_of_a_long_name_the_middle_is_left_out():
+    assert amid("default-without-tune+niches", 16) == "default...niches"
+    assert amid("a" * 15 + "\x1b", 16) == "a" * 15 + "?"
 
 
 def test_a_diff_shows_what_changed_without_what_a_terminal_would_obey():

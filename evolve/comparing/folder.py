@@ -14,16 +14,18 @@ from typing import Any
 from evolve import plainfile
 from evolve.comparing.plan import Cell, Plan
 from evolve.fingerprint import fingerprint
-from evolve.folder import LOCK, RunFolder, alone
+from evolve.folder import COMPARISON, LOCK, RunFolder, alone
 from evolve.types import EvolveError
 
-SETTINGS = "comparison.json"
 ADVICE = "remove that folder, or give another --out"
-_UNFINISHED = {LOCK, f"{SETTINGS}.new"}
+_UNFINISHED = {LOCK, f"{COMPARISON}.new"}
 _FORMAT = 1
 _MOST_MIB = 1
 _AROUND = frozenset(("commands", "conformance", "explaining", "export", "lineage", "options", "publication", "report"))
 """Parts of ours that only look at searches."""
+
+
+_REMEDY = {"strategies": "name to a class whose file has changed, or another "}
 
 
 class ForeignRunError(EvolveError):
@@ -69,11 +71,11 @@ class ComparisonFolder:
             strangers = {item.name for item in self.path.iterdir()} - _UNFINISHED
         except OSError as error:
             raise EvolveError(f"cannot work in {self.path}: {error.strerror}; give another --out") from error
-        if strangers and SETTINGS not in strangers:
+        if strangers and COMPARISON not in strangers:
             raise EvolveError(f"{self.path} is no comparison and not empty; give another --out")
 
     def _settle(self, now: Mapping[str, Mapping[str, str]]) -> None:
-        file = self.path / SETTINGS
+        file = self.path / COMPARISON
         if os.path.lexists(file):
             known = self._read(file)
             _insist_on_same(self.path, known, now)
@@ -121,7 +123,7 @@ def _insist_on_same(path: Path, was: Mapping[str, Mapping[str, str]], now: Mappi
             if known.get(name, value) != value:
                 raise EvolveError(
                     f"{path} is a comparison with another {said[part]}{name} ({known[name] or 'ours'}; now "
-                    f"{value or 'ours'}), so its runs would not be equal; give another --out"
+                    f"{value or 'ours'}), so its runs would not be equal; give another {_REMEDY.get(part, '')}--out"
                 )
 
 

@@ -78,7 +78,7 @@ class Plan:
                 raise EvolveError(f"a comparison needs at least one of its {what}; none was named")
             twice = [name for name in names if names.count(name) > 1]
             if twice:
-                raise EvolveError(f"two {what} have the name {twice[0]!r}, and would share a folder; name one of them")
+                raise EvolveError(f"two {what} have the name {twice[0]!r}, and would share a folder; leave one out")
 
         for subject in self.subjects:
             if self.evaluations <= subject.baselines:

@@ -25,6 +25,10 @@ TEMPTING, BLATANT = 1.01, 1.5
 believed if it is so many times as good: a rule is missing, or the baselines are none."""
 
 
+TELLING = 8
+"""Changes of decisions without effect on the objective that are too many to be chance."""
+
+
 @dataclass(frozen=True, slots=True)
 class Trial:
     """One wrong decision in a play, or with ``throughout`` every decision from call ``number`` on."""
@@ -73,6 +77,8 @@ class Tally:
     blatant: list[str] = field(default_factory=list)
     policies: dict[Policy, list[tuple[Trial, float]]] = field(default_factory=lambda: defaultdict(list))
     failed: set[Policy] = field(default_factory=set)
+    finished: int = 0
+    moved: int = 0  # of those that finished: where the objective was another than without the change
 
     def add(self, trial: Trial, play: Play, untyped: bool = False) -> None:
         """Notes what came of a trial; ``untyped``: its type should have been refused and was not."""
@@ -89,6 +95,8 @@ class Tally:
 
     def _compare(self, trial: Trial, value: float) -> None:
         name, index = self.subject.problem.objective, trial.base.case
+        self.finished += 1
+        self.moved += value != objective(self.subject.problem, trial.base.play.metrics)
         bounds, best = self.subject.cases.bounds, self.subject.best[index]
         breaks = trial.breaks and not self._documented(trial.way)
         if bounds is not None and self.subject.beats(value, bounds[index]):
@@ -164,6 +172,12 @@ class Tally:
             )
 
     def _prices(self) -> Iterator[Finding]:
+        if self.finished >= TELLING and not self.moved:
+            name = self.subject.problem.objective
+            yield fix(
+                f"none of {self.finished} other decisions that were accepted changed {name!r}",
+                "let the metrics follow from what was decided: as it is, every policy is as good as any other",
+            )
         for kind, where in self.beyond.items():
             legal = "if that is legal, `bound` is none: mend it; if not, raise InvalidDecision in `simulate`"
             illegal = f"raise InvalidDecision in `simulate` when {kind}; if that is legal, `bound` is none"

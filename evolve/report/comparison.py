@@ -9,7 +9,7 @@ from typing import TextIO
 from evolve.comparing.figures import LEVEL, Comparison, Contrast, Row
 from evolve.report.tables import number, share, table
 from evolve.statistics import Interval
-from evolve.text import brief, counted, inert
+from evolve.text import amid, brief, counted, inert
 
 _WIDEST_NAME = 28
 _FILE_EVERY_SECONDS = 30.0
@@ -31,7 +31,7 @@ def _problem(comparison: Comparison, problem: str, rows: Sequence[Row]) -> Itera
     cases = brief(comparison.cases, 40)
     yield f"{brief(problem, 60)}: {counted(comparison.evaluations, 'evaluation')} on {cases}, {seeds}"
     yield ""
-    against = f"against {comparison.first}"[:20]
+    against = "against the first"
     yield table(
         ("strategy", "best", against, "p", "verdict"),
         [(_name(row), _interval(row.best), *_contrast(row.against)) for row in rows],
@@ -85,7 +85,7 @@ def _failures(comparison: Comparison) -> Iterator[str]:
 
 def _name(row: Row) -> str:
     failed = f" ({row.failed} failed)" if row.failed else ""
-    return brief(row.strategy, _WIDEST_NAME) + failed
+    return amid(row.strategy, _WIDEST_NAME) + failed
 
 
 def _interval(found: Interval | None) -> str:

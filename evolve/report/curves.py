@@ -10,7 +10,7 @@ from html import escape
 from itertools import groupby
 
 from evolve.comparing.figures import Comparison, Row
-from evolve.text import brief
+from evolve.text import amid, brief
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#8c6d00")
 DASHES = ("", "7 3", "2 3", "9 3 2 3", "12 4", "4 2", "1 2", "6 2 1 2")
@@ -68,7 +68,7 @@ def _legend(names: Sequence[str], width: int) -> Iterator[str]:
     for index, name in enumerate(names):
         x, y = 14 + index % a_row * _ENTRY, 18 + index // a_row * _LEGEND_ROW
         yield f'<path d="M{x} {y - 4}h30" {_stroke(index)}/>'
-        yield f'<text x="{x + 36}" y="{y}">{escape(brief(name, 30))}</text>'
+        yield f'<text x="{x + 36}" y="{y}">{escape(amid(name, 30))}</text>'
 
 
 def _panel(comparison: Comparison, rows: Sequence[Row], names: Sequence[str], x: float, y: float) -> Iterator[str]:

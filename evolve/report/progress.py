@@ -44,11 +44,11 @@ class ProgressLine:
         self._stream.write(f"\r\x1b[K{said}\n" if self._live else f"{said}\n")
         self._stream.flush()
 
-    def choosing(self) -> None:
-        """Says what the search does when its budget is spent."""
+    def choosing(self, judged: int, finalists: int) -> None:
+        """Says what the search does when its budget is spent; in a file but once."""
         self.finish()
-        if self._live:
-            self._write("choosing the best on validation cases ...")
+        if self._live or not judged:
+            self._write(f"choosing the best of {finalists} on validation cases, {judged} of them judged ...")
 
     def finish(self) -> None:
         """Shows where the search ended and leaves the line."""

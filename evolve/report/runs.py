@@ -16,6 +16,7 @@ from evolve.journal import Journal
 from evolve.problem import Problem
 from evolve.report import tables
 from evolve.report.turns import origin
+from evolve.rows import Entry
 from evolve.steering import Kind, Said
 from evolve.text import brief, counted, kept
 from evolve.types import Layer, Outcome, Usage, Verdict, unsafe
@@ -37,6 +38,9 @@ class Summary:
     origin: str
     train_score: float | None
     validation_score: float | None
+    baseline: str  # the best on the searched cases
+    baseline_train_score: float | None
+    baseline_validation_score: float | None
     sealed_uses: int
     sealed_uses_after_reveal: int
     outcomes: dict[str, int]  # of turns without a policy
@@ -97,8 +101,7 @@ def summary(folder: RunFolder, journal: Journal, best: int | None = None) -> Sum
     verdicts = journal.verdicts()
     if best is None and journal.top(1):
         best = leader(journal)
-    found, seal = None if best is None else journal.entry(best), journal.seal()
-    validation = None if best is None else journal.evaluation(best, "validation")
+    found, seal, baseline = _entry(journal, best), journal.seal(), _entry(journal, journal.best_baseline())
     return Summary(
         run=str(folder.path),
         header=journal.header,
@@ -109,7 +112,10 @@ def summary(folder: RunFolder, journal: Journal, best: int | None = None) -> Sum
         best=best,
         origin="" if found is None else origin(found.proposer, found.operator),
         train_score=None if found is None else found.score,
-        validation_score=None if validation is None else validation.score,
+        validation_score=_validated(journal, found),
+        baseline="" if baseline is None else baseline.operator,
+        baseline_train_score=None if baseline is None else baseline.score,
+        baseline_validation_score=_validated(journal, baseline),
         sealed_uses=seal.uses,
         sealed_uses_after_reveal=seal.uses_after_reveal,
         outcomes=journal.outcomes(),
@@ -124,6 +130,15 @@ def summary(folder: RunFolder, journal: Journal, best: int | None = None) -> Sum
         paused=journal.steering.paused,
         said=journal.steering.last(),
     )
+
+
+def _entry(journal: Journal, number: int | None) -> Entry | None:
+    return None if number is None else journal.entry(number)
+
+
+def _validated(journal: Journal, entry: Entry | None) -> float | None:
+    found = None if entry is None else journal.evaluation(entry.number, "validation")
+    return None if found is None else found.score
 
 
 def _outraced_after(journal: Journal) -> float | None:
@@ -166,7 +181,8 @@ def describe(run: Summary) -> str:
     ]
     if run.best is None:
         return "\n".join([*lines, f"best      none yet: {_why_none(run)}"])
-    lines += [f"best      #{run.best} ({run.origin}): {_scores(run)}", *_next(run)]
+    found = _scores(run, run.train_score, run.validation_score)
+    lines += [f"best      #{run.best} ({run.origin}): {found}", *_rival(run), *_next(run)]
     return "\n".join(lines)
 
 
@@ -250,9 +266,17 @@ def _partly(dollars: float) -> str:
     return f"{tables.dollars(dollars)} and what is of unknown price" if dollars else "unknown price"
 
 
-def _scores(run: Summary) -> str:
-    validation = "" if run.validation_score is None else f", {tables.number(run.validation_score, 4)} on validation"
-    return f"score {tables.number(run.train_score, 4)} on {brief(run.header.cases, 80)}{validation}"
+def _scores(run: Summary, searched: float | None, validated: float | None) -> str:
+    validation = "" if validated is None else f", {tables.number(validated, 4)} on validation"
+    return f"score {tables.number(searched, 4)} on {brief(run.header.cases, 80)}{validation}"
+
+
+def _rival(run: Summary) -> list[str]:
+    """Returns the line on the best baseline, which the best found has to beat."""
+    if not run.baseline:
+        return []
+    scores = _scores(run, run.baseline_train_score, run.baseline_validation_score)
+    return [f"baseline  {brief(run.baseline, 80)}, the best of them: {scores}"]
 
 
 def _used(run: Summary) -> str:

@@ -115,7 +115,8 @@ def _imported(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:  # a user's file may raise anything
         del sys.modules[key]
-        raise EvolveError(f"cannot import {path}: {type(error).__name__}: {error} ({_where(error)})") from error
+        where = "" if isinstance(error, SyntaxError) else f" ({_where(error)})"  # which says so itself
+        raise EvolveError(f"cannot import {path}: {type(error).__name__}: {error}{where}") from error
     return module
 
 

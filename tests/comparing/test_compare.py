@@ -79,6 +79,12 @@ def test_runs_are_counted_where_no_note_of_them_can_be_kept(tmp_path, monkeypatc
     assert "not searched here" not in "".join(capsys.readouterr())
 
 
+def test_whoever_looks_at_a_comparison_as_at_a_run_hears_where_its_runs_are(tmp_path, capsys):
+    settle(ComparisonFolder(tmp_path / "out"), wanted(tmp_path))
+    assert main(["show", str(tmp_path / "out")]) == 1
+    assert "out/PROBLEM/STRATEGY/seed-N" in capsys.readouterr().err
+
+
 def test_two_do_not_work_in_one_folder_at_a_time(tmp_path, capsys):
     problem, out = tiny.write(tmp_path), tmp_path / "out"
     told = (problem, "--evaluations", 2, "--seeds", 1, "--strategies", "default", "--out", out)

@@ -98,6 +98,11 @@ def test_parts_that_are_put_together_are_found(subject):
     assert any("all its parts put into one" in said for said, _ in fixes)
 
 
+def test_an_objective_that_does_not_follow_from_the_decisions_is_to_be_mended(subject):
+    fixes = found(subject(QUEUE, ("delay / len(case)", "7.0")), Status.FIX)
+    assert [said for said, _ in fixes if "other decisions that were accepted changed 'delay'" in said]
+
+
 def test_what_is_accepted_without_gain_is_for_a_person_to_look_at(subject):
     punished = (
         "delay += delayed(jobs, plan)",

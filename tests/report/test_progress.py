@@ -63,10 +63,11 @@ def test_on_a_terminal_one_line_is_rewritten_and_left_at_the_end():
         line(progress(number, number / 100))
     assert stream.getvalue().count("\r") == 3  # at 0, 0.2 and 0.4 seconds
     assert "\n" not in stream.getvalue()
-    line.choosing()
+    line.choosing(0, 12)
+    line.choosing(3, 12)
     last = stream.getvalue().split("\n")
     assert last[0].rpartition("\r")[2].startswith("50 evaluations")
-    assert "choosing" in last[1]
+    assert last[1].rpartition("\r")[2].startswith("choosing the best of 12 on validation cases, 3 of them judged")
     line.clear()
     assert stream.getvalue().endswith("\r\x1b[K")
 
