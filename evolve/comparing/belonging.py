@@ -56,6 +56,7 @@ def _compared(header: Header, plan: Plan, cell: Cell) -> Iterator[tuple[str, obj
     yield "set of cases", header.cases, plan.cases
     yield "file of cases", header.cases_hash, plan.cases_hash
     yield "code of the problem", header.digest, subject.digest
+    yield "basis of its scores", header.basis, subject.basis
     yield "set of proposers", header.proposers, EMBEDDED.describe()
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evolve import catalog
-from evolve.cases import cases_of, insist_on_searchable
+from evolve.cases import basis_of, cases_of, insist_on_searchable
 from evolve.strategies import loading
 from evolve.types import EvolveError
 
@@ -14,7 +14,7 @@ class Subject:
     """A problem with one of its objectives.
 
     ``name`` is that of its folder, ``problem`` the problem's own; ``spec`` is what ``catalog.load`` finds it by, and
-    ``digest`` that of its code.
+    ``digest`` that of its code.  ``basis`` is what scores rest on where that is no simulation.
     """
 
     name: str
@@ -23,6 +23,7 @@ class Subject:
     objective: str
     digest: str
     baselines: int = 1
+    basis: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,8 @@ def subject(text: str, cases: str) -> Subject:
     if not baselines:
         raise EvolveError(f"{problem.name} has no baseline to begin with")
     name = f"{problem.name}-{objective}" if objective else problem.name
-    return Subject(name, problem.name, catalog.spec(problem), problem.chosen, catalog.digest(problem), baselines)
+    basis = basis_of(problem, cases)
+    return Subject(name, problem.name, catalog.spec(problem), problem.chosen, catalog.digest(problem), baselines, basis)
 
 
 def entrant(spec: str) -> Entrant:

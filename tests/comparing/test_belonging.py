@@ -130,6 +130,10 @@ def test_a_run_that_is_replaced_while_others_are_searched_is_not_counted(laid, p
         ({"cases": "quick"}, "another set of cases"),
         ({"cases_hash": "ab"}, "another file of cases"),
         ({"digest": "ab"}, "another code of the problem"),
+        (
+            {"basis": "times of another GPU"},
+            "another basis of its scores lies there (times of another GPU; expected none)",
+        ),
         ({"proposers": "llm 1 (m\x1b[2J)"}, "another set of proposers lies there (llm 1 (m?[2J); expected embedded)"),
     ],
 )
