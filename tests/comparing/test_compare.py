@@ -79,6 +79,11 @@ def test_runs_are_counted_where_no_note_of_them_can_be_kept(tmp_path, monkeypatc
     assert "not searched here" not in "".join(capsys.readouterr())
 
 
+def test_runs_of_a_comparison_rest_on_what_its_problem_says(tmp_path):
+    based = ("    def bound", "    def basis(self, cases):\n        return f'recorded {cases}'\n\n    def bound")
+    assert subject(str(tiny.write(tmp_path, changes=[based])), "train").basis == "recorded train"
+
+
 def test_whoever_looks_at_a_comparison_as_at_a_run_hears_where_its_runs_are(tmp_path, capsys):
     settle(ComparisonFolder(tmp_path / "out"), wanted(tmp_path))
     assert main(["show", str(tmp_path / "out")]) == 1
