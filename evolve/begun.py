@@ -11,7 +11,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from evolve.header import Header
+from evolve.journal.header import Header
 
 
 def note(header: Header) -> None:

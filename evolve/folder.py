@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import BinaryIO, Self
 
 from evolve import begun
-from evolve.database import JournalError, insist_on_plain
-from evolve.header import Header
 from evolve.journal import Journal
+from evolve.journal.database import JournalError, insist_on_plain
+from evolve.journal.header import Header
 from evolve.types import EvolveError
 
 JOURNAL, SECRET, LOCK, BEST, PROOF = "journal.sqlite", "secret", "lock", "best.py", "verification.json"

@@ -98,7 +98,7 @@ class Problem:
     timed: ClassVar[bool] = False
     """Adds the metric ``cpu_seconds``, the CPU time a policy takes on the case, which ``objective`` may name.
 
-    Then every case has a process of its own and the reference is timed anew beside it; see ``evolve.timing``.
+    Then every case has a process of its own and the reference is timed anew beside it; see ``evolve.judge.timing``.
     """
 
     constraints: ClassVar[tuple[Constraint, ...]] = ()

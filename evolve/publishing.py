@@ -5,8 +5,8 @@ from pathlib import Path
 from evolve.executors import Executor
 from evolve.executors.local import default_workers
 from evolve.explaining.base import nearest, start
-from evolve.header import Header
 from evolve.journal import Journal
+from evolve.journal.header import Header
 from evolve.problem import SPLITS, Problem, first_line
 from evolve.proving import Proved
 from evolve.publication import provenance, result, shelf

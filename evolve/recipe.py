@@ -3,7 +3,7 @@
 import shlex
 from pathlib import Path
 
-from evolve.header import Header
+from evolve.journal.header import Header
 from evolve.text import brief
 from evolve.writers import Writing
 

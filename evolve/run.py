@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Generic, Self, TypeVar, overload
 from evolve import lineage as lineages
 from evolve.finalists import leader
 from evolve.folder import RunFolder
-from evolve.header import Header
 from evolve.journal import Journal
+from evolve.journal.header import Header
 from evolve.report import diffs, lineage, sides, turns
 from evolve.report.lineage import Step
 from evolve.text import brief, counted

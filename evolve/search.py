@@ -12,8 +12,8 @@ from evolve import normal
 from evolve.archives import Archive
 from evolve.bandit import Chooser, Fixed, Lever, Yield
 from evolve.proposers import ONLY, Draft, Proposer, Way
-from evolve.race import Race
 from evolve.racing import Racing
+from evolve.racing.race import Race
 from evolve.types import Baseline, Candidate, EvolveError, Miss, Outcome, Proposal, Verdict
 
 ATTEMPTS = 200

@@ -16,15 +16,15 @@ from evolve import catalog, finalists, loop
 from evolve.archives.grid import Describe
 from evolve.budget import Budget, Limit
 from evolve.cases import CaseSet, basis_of, blaming, cases_of, file_hash, insist_on_searchable
-from evolve.database import JournalError
 from evolve.executors import Executor
 from evolve.executors.cached import CachedExecutor
 from evolve.executors.local import LocalExecutor, default_workers
 from evolve.executors.shelf import Shelf
 from evolve.folder import RunFolder
-from evolve.header import Header
 from evolve.journal import Journal
-from evolve.ledger import Ledger
+from evolve.journal.database import JournalError
+from evolve.journal.header import Header
+from evolve.journal.ledger import Ledger
 from evolve.listener import Listener
 from evolve.models import RecordingEnded, Writers
 from evolve.problem import Problem, ProblemError, steady

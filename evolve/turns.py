@@ -12,7 +12,7 @@ from evolve.journal import Journal
 from evolve.listener import Listener
 from evolve.models import RecordingEnded, Reply, Request, Writers
 from evolve.proposers import Draft
-from evolve.race import Race
+from evolve.racing.race import Race
 from evolve.search import Search
 from evolve.types import NO_USAGE, Candidate, Evaluation, Miss, Proposal
 

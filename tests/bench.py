@@ -30,7 +30,7 @@ from evolve.cases import split_cases
 from evolve.executors import Task
 from evolve.executors.local import LocalExecutor
 from evolve.folder import RunFolder
-from evolve.header import Header
+from evolve.journal.header import Header
 from evolve.judge import Judge
 from evolve.proposers.mutate import Mutate
 from evolve.report.tables import table

@@ -24,7 +24,7 @@ from evolve.budget import Budget, Limit
 from evolve.cases import split_cases
 from evolve.executors import Task
 from evolve.folder import RunFolder
-from evolve.header import Header
+from evolve.journal.header import Header
 from evolve.judge import Judge
 from evolve.problem import Call, Problem, Split
 from evolve.proposers import ONLY, Way

@@ -10,8 +10,8 @@ from pathlib import Path
 from random import Random
 
 from evolve.folder import RunFolder
-from evolve.header import Header
 from evolve.journal import Journal
+from evolve.journal.header import Header
 from evolve.models import Reply, Request
 from evolve.types import CaseResult, Evaluation, Layer, Miss, Outcome, Proposal, Usage, Verdict
 

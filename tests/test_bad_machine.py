@@ -71,8 +71,8 @@ def test_a_full_disk_ends_a_run_in_a_line_and_with_room_the_same_command_goes_on
 MADE = """
 import subprocess, sys
 from pathlib import Path
-from evolve.database import JournalError
-from evolve.header import Header
+from evolve.journal.database import JournalError
+from evolve.journal.header import Header
 from evolve.journal import Journal
 
 file = Path("small/journal.sqlite")

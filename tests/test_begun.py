@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from evolve import begun
-from evolve.header import Header
+from evolve.journal.header import Header
 
 HEADER = Header("tiny", "tiny.py", "d", "0.1.0", 0, 8, "train", "", "mutate 3", "5ec2e7", "2026-01-02T03:04:05+00:00")
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from evolve.decision import check, checker, describe
+from evolve.judge.decision import check, checker, describe
 from evolve.problem import InvalidDecision, ProblemError
 
 ACCEPTED = [

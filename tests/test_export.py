@@ -18,10 +18,10 @@ import tiny
 
 from evolve import begun, claim
 from evolve.cli import main
-from evolve.database import JournalError
 from evolve.explaining.base import nearest
 from evolve.export import branch, contradiction, export, verified
 from evolve.folder import RunFolder
+from evolve.journal.database import JournalError
 from evolve.repository import Repository
 from evolve.text import visible
 from evolve.types import EvolveError

@@ -4,8 +4,8 @@ import pytest
 import tiny
 
 from evolve.finalists import FINALISTS, choose, finalists, leader
-from evolve.header import Header
 from evolve.journal import Journal
+from evolve.journal.header import Header
 from evolve.types import EvolveError, Proposal
 
 HEADER = Header("tiny", "tiny.py", "d", "0", 0, 8, "train", "", "mutate", "h", "now")

@@ -5,9 +5,9 @@ import stat
 
 import pytest
 
-from evolve.database import JournalError
 from evolve.folder import RunFolder
-from evolve.header import Header
+from evolve.journal.database import JournalError
+from evolve.journal.header import Header
 from evolve.types import EvolveError
 
 

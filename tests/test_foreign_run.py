@@ -17,8 +17,8 @@ import tiny
 from evolve import catalog
 from evolve.budget import Limit
 from evolve.cli import main
-from evolve.database import JournalError
 from evolve.folder import RunFolder
+from evolve.journal.database import JournalError
 from evolve.session import search
 from evolve.types import Miss, Outcome, Proposal, Usage
 

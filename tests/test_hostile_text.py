@@ -12,8 +12,8 @@ from evolve import catalog
 from evolve.budget import Limit
 from evolve.cases import split_cases
 from evolve.cli import main
-from evolve.database import JournalError
 from evolve.folder import RunFolder
+from evolve.journal.database import JournalError
 from evolve.models import Reply, Request
 from evolve.models.spec import ModelSpec
 from evolve.proposers.brief import briefing

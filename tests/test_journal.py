@@ -7,10 +7,10 @@ import sqlite3
 import pytest
 import tiny
 
-from evolve.database import JournalError
-from evolve.header import Header
 from evolve.journal import Journal
-from evolve.rows import Seal, packed, unpacked
+from evolve.journal.database import JournalError
+from evolve.journal.header import Header
+from evolve.journal.rows import Seal, packed, unpacked
 from evolve.types import CaseResult, Evaluation, Proposal, Verdict
 
 HEADER = Header("tiny", "tiny.py", "d1", "0.1", 7, 8, "train", "", "mutate 3", "h", "2026-01-01")

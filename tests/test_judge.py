@@ -310,12 +310,12 @@ def test_a_simulator_that_fails_before_the_first_decision_stops_the_run(sandbox,
 @pytest.mark.parametrize("bug", BUGS_PROVOKED)
 def test_a_simulator_that_fails_on_a_decision_makes_it_invalid_and_is_logged(sandbox, bug, caplog):
     judge = judge_of(sandbox, troubled(bug))
-    with caplog.at_level(logging.ERROR, "evolve.wave"):
+    with caplog.at_level(logging.ERROR, "evolve.judge.wave"):
         evaluation = judge.evaluate(HONEST)
     assert (evaluation.verdict, evaluation.score) == (Verdict.INVALID, None)
     assert "bug of the problem" in evaluation.feedback
     assert evaluation.feedback.startswith("guess ")
-    assert [record.name for record in caplog.records] == ["evolve.wave"]
+    assert [record.name for record in caplog.records] == ["evolve.judge.wave"]
     assert judge.evaluate(Guess.reference).score == 1.0
 
 

@@ -14,9 +14,9 @@ import tiny
 
 from evolve import lineage
 from evolve.cli import main
-from evolve.database import JournalError
 from evolve.folder import RunFolder
-from evolve.header import Header
+from evolve.journal.database import JournalError
+from evolve.journal.header import Header
 from evolve.repository import GitError, Repository
 from evolve.types import EvolveError, Miss, Outcome, Usage
 

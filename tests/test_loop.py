@@ -8,8 +8,8 @@ import tiny
 from evolve import loop
 from evolve.archives.elite import Elite
 from evolve.budget import Budget, Limit
-from evolve.header import Header
 from evolve.journal import Journal
+from evolve.journal.header import Header
 from evolve.proposers.mutate import Mutate
 from evolve.search import Arm, Exhausted, Search
 from evolve.types import Baseline, EvolveError, Proposal

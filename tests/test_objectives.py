@@ -11,9 +11,9 @@ import tiny
 from evolve import catalog, cli
 from evolve.budget import Limit
 from evolve.cases import CaseSet, split_cases
-from evolve.database import JournalError
 from evolve.executors.worker import Worker
 from evolve.folder import RunFolder
+from evolve.journal.database import JournalError
 from evolve.judge import Judge
 from evolve.objective import Constraint, Objective
 from evolve.problem import Call, Problem, ProblemError, steady

@@ -13,8 +13,8 @@ from evolve.archives.elite import Elite
 from evolve.bandit import Bandit
 from evolve.budget import Budget, Limit
 from evolve.cases import split_cases
-from evolve.header import Header
 from evolve.journal import Journal
+from evolve.journal.header import Header
 from evolve.models import Reply
 from evolve.models.spec import ModelSpec
 from evolve.proposers import llm

@@ -6,7 +6,7 @@ import pickle
 import pytest
 from test_judge import HONEST, Guess, judge_of, policy
 
-from evolve.race import Race, Stage, doubt, looks, raced
+from evolve.racing.race import Race, Stage, doubt, looks, raced
 from evolve.types import Verdict
 
 ORDER = (5, 0, 3, 1, 2, 4)

@@ -12,9 +12,9 @@ from evolve.archives.elite import Elite
 from evolve.budget import Limit
 from evolve.cases import split_cases
 from evolve.folder import RunFolder
-from evolve.race import Stage
 from evolve.racing import Racing
-from evolve.racing_order import learned
+from evolve.racing.order import learned
+from evolve.racing.race import Stage
 from evolve.report import runs
 from evolve.session import search
 from evolve.statistics import geometric_mean

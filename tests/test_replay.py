@@ -17,9 +17,9 @@ from evolve.cli import main
 from evolve.executors import Task
 from evolve.executors.local import LocalExecutor
 from evolve.folder import RunFolder
-from evolve.header import FORMAT
+from evolve.journal.header import FORMAT
+from evolve.journal.rows import Seal
 from evolve.problem import ProblemError, Unready
-from evolve.rows import Seal
 from evolve.session import search
 
 TABLE = "tiny.table"

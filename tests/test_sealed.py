@@ -10,8 +10,8 @@ from evolve.budget import Limit
 from evolve.cases import cases_of
 from evolve.cli import main
 from evolve.folder import RunFolder
+from evolve.journal.rows import Seal
 from evolve.problem import Split
-from evolve.rows import Seal
 from evolve.scoring import score
 from evolve.session import search
 from evolve.types import EvolveError

@@ -18,11 +18,11 @@ from evolve.bandit import Lever, Yield
 from evolve.cases import cases_of
 from evolve.proposers import ONLY, Way
 from evolve.proposers.mutate import Mutate
-from evolve.race import raced
-from evolve.racing import Racing
+from evolve.racing.race import raced
 from evolve.search import ATTEMPTS, TAKEN, Arm, Exhausted, Search
 from evolve.statistics import geometric_mean
-from evolve.strategies import DEFAULT
+from evolve.strategies import HELPFUL
+from evolve.strategies.ablations import WITH, Varied, mechanisms
 from evolve.types import Baseline, Candidate, CaseResult, Evaluation, Miss, Outcome, Proposal, Usage, Verdict
 
 BASELINES = [Baseline("reference", tiny.REFERENCE, "the one"), Baseline("zero", "def guess(x):\n    return 0\n")]
@@ -186,16 +186,19 @@ LAG, TURNS, CASES = 8, 200, 24
 CUTS = (1, 2, 3, 9, 17, 60, 131, 180)
 
 
+ALL = Varied(WITH + "+".join(name for name in mechanisms() if name not in HELPFUL))
+
+
 @pytest.fixture
 def made(tmp_path):
-    """Returns searches as the default goes about them."""
+    """Returns searches that have every mechanism."""
     problem = catalog.load(str(tiny.write(tmp_path, changes=[("split.seeds(6)", f"split.seeds({CASES})")])))
     cases = cases_of(problem, "train")
 
     def made():
-        racing = Racing()
+        racing = ALL.racing()
         racing.begin(cases, 5)
-        return Search(BASELINES, DEFAULT.arms(), DEFAULT.archive(described), 5, DEFAULT.chooser(), racing)
+        return Search(BASELINES, ALL.arms(), ALL.archive(described), 5, ALL.chooser(), racing)
 
     return made
 
@@ -244,7 +247,7 @@ def test_a_search_that_is_resumed_at_any_turn_goes_on_as_if_it_had_not_been_stop
 def test_what_is_asked_for_does_not_depend_on_the_order_of_sets():
     script = (
         "import test_search as t\n"
-        "searching = t.Search(t.BASELINES, t.DEFAULT.arms(), t.DEFAULT.archive(t.described), 5, t.DEFAULT.chooser())\n"
+        "searching = t.Search(t.BASELINES, t.ALL.arms(), t.ALL.archive(t.described), 5, t.ALL.chooser())\n"
         "print([proposal.source for proposal, _, _ in t.gone(searching, 120)])"
     )
     command = [sys.executable, "-c", script]

@@ -17,8 +17,8 @@ import tiny
 
 from evolve import catalog, finalists
 from evolve.budget import Limit
-from evolve.database import JournalError
 from evolve.folder import RunFolder
+from evolve.journal.database import JournalError
 from evolve.problem import ProblemError
 from evolve.proposers import ONLY
 from evolve.report import runs

@@ -16,17 +16,17 @@ import tiny
 from evolve import cli, loop
 from evolve.archives.elite import Elite
 from evolve.budget import Budget, Limit
-from evolve.database import JournalError
 from evolve.folder import RunFolder
-from evolve.header import Header
 from evolve.journal import Journal
+from evolve.journal.database import JournalError
+from evolve.journal.header import Header
+from evolve.journal.steering import LONGEST_HINT, MOST_HINTS, Kind
 from evolve.listener import BEAT_SECONDS, Listener
 from evolve.models import Reply, Request
 from evolve.proposers import Draft, Way
 from evolve.proposers.answers import Answer
 from evolve.report import runs
 from evolve.search import Arm, Search
-from evolve.steering import LONGEST_HINT, MOST_HINTS, Kind
 from evolve.types import Baseline, EvolveError, Usage
 
 HEADER = Header("tiny", "tiny.py", "d", "0", 0, 8, "train", "", "mutate", "h", "now")

@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 
-from evolve import timing
 from evolve.cases import CaseSet
-from evolve.judge import Judge
-from evolve.lane import Driver
+from evolve.judge import Judge, timing
+from evolve.judge.lane import Driver
+from evolve.judge.share import Share, Shares
 from evolve.problem import Call, InvalidDecision, Problem, ProblemError
 from evolve.sandbox import Sandbox, SandboxError, wire
-from evolve.share import Share, Shares
 from evolve.types import CaseResult, Limits, Verdict
 
 pytestmark = pytest.mark.alone
@@ -453,6 +452,6 @@ def test_questions_that_a_policy_that_does_nothing_cannot_bear_are_its_own_fault
 
 
 def test_questions_of_the_references_that_a_policy_that_does_nothing_cannot_bear_are_the_machines(sandbox, monkeypatch):
-    monkeypatch.setattr("evolve.share.NOTHING", "class Policy:\n    pass\n")
+    monkeypatch.setattr("evolve.judge.share.NOTHING", "class Policy:\n    pass\n")
     with pytest.raises(SandboxError, match="is the machine overloaded"):
         judge_of(sandbox, Echo(), [1, 2]).evaluate(Echo.reference)

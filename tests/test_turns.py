@@ -12,8 +12,8 @@ import tiny
 from evolve import loop
 from evolve.archives.elite import Elite
 from evolve.budget import Budget, Limit
-from evolve.header import Header
 from evolve.journal import Journal
+from evolve.journal.header import Header
 from evolve.models import RecordingEnded, Reply, Request
 from evolve.proposers import Draft, Way
 from evolve.proposers.answers import Answer, Unusable

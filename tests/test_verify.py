@@ -4,11 +4,11 @@ import pytest
 import tiny
 
 from evolve import catalog
-from evolve.header import Header
 from evolve.journal import Journal
+from evolve.journal.header import Header
+from evolve.journal.rows import Seal
 from evolve.problem import ProblemError
 from evolve.report import proof
-from evolve.rows import Seal
 from evolve.standings import gap
 from evolve.types import Baseline, EvolveError, Proposal
 from evolve.verify import verify

@@ -12,11 +12,11 @@ import pytest
 
 from evolve.cases import CaseSet
 from evolve.judge import Judge
+from evolve.judge.wave import Measurement, Running, Wave, _unfit
 from evolve.patience import Overdue, Patience
 from evolve.problem import Call, InvalidDecision, Problem, ProblemError
 from evolve.sandbox import PolicyFailure, Sandbox, wire
 from evolve.types import Limits, Verdict
-from evolve.wave import Measurement, Running, Wave, _unfit
 
 SECONDS = 0.2
 
@@ -229,7 +229,7 @@ def test_a_decision_that_nests_too_deeply_to_be_asked_with_is_invalid(sandbox, d
 
 
 def test_a_question_that_cannot_be_asked_has_somebody_to_blame_even_if_each_alone_could_be(sandbox, monkeypatch):
-    monkeypatch.setattr("evolve.wave._unfit", lambda step: None)
+    monkeypatch.setattr("evolve.judge.wave._unfit", lambda step: None)
 
     class Unpackable(Patient):
         """Write ``act``."""

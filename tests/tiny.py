@@ -8,9 +8,9 @@ from random import Random
 
 from evolve.cases import cases_of
 from evolve.executors import Task
+from evolve.journal.rows import packed
 from evolve.judge import Judge
 from evolve.problem import Problem
-from evolve.rows import packed
 from evolve.sandbox import Sandbox
 from evolve.types import Candidate, CaseResult, Evaluation, Proposal, Verdict
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from evolve.executors import Executor
     from evolve.explaining.base import Base
     from evolve.explaining.question import Question
-    from evolve.header import Header
     from evolve.journal import Journal
+    from evolve.journal.header import Header
     from evolve.problem import Problem
 
 

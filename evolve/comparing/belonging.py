@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from evolve import begun
 from evolve.comparing.folder import ADVICE, ComparisonFolder, ForeignRunError
 from evolve.comparing.plan import Cell, Plan
-from evolve.header import Header
 from evolve.journal import Journal
+from evolve.journal.header import Header
 from evolve.session import EMBEDDED
 from evolve.text import brief
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from evolve.comparing.cell import validated
 from evolve.comparing.folder import ADVICE
 from evolve.journal import Journal
+from evolve.judge.wave import LARGEST, SMALLEST, fit_for_ratios
 from evolve.types import Evaluation, EvolveError, Verdict
-from evolve.wave import LARGEST, SMALLEST, fit_for_ratios
 
 _RANGE = f"they lie between {SMALLEST:g} and {LARGEST:g}"
 

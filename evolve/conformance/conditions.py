@@ -8,10 +8,10 @@ from evolve.conformance.finding import Finding, Status, fine, fix, look
 from evolve.conformance.splits import SECRETS, Marks, fingerprints, in_common, secret_of
 from evolve.conformance.subject import Subject
 from evolve.judge import Judge
+from evolve.judge.wave import Measurement, objective
 from evolve.problem import SPLITS, ProblemError
 from evolve.text import counted
 from evolve.types import Verdict
-from evolve.wave import Measurement, objective
 
 FEWEST = 10
 """Independent stretches of data under each setting."""

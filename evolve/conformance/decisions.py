@@ -17,7 +17,7 @@ from evolve.conformance.subject import Subject
 from evolve.conformance.tally import Tally, Trial
 from evolve.conformance.way import Kind, Unfit, Way
 from evolve.conformance.wrong import foreign, loose, ways
-from evolve.decision import check
+from evolve.judge.decision import check
 from evolve.problem import Call, InvalidDecision
 
 CASES = 4

@@ -13,12 +13,12 @@ from typing import Any
 
 from evolve.cases import place
 from evolve.conformance.subject import Subject
-from evolve.decision import check
+from evolve.judge.decision import check
+from evolve.judge.wave import metrics_fault, reason
 from evolve.patience import Overdue, Patience, late
 from evolve.problem import Call, InvalidDecision, Problem, ProblemError, Simulation
 from evolve.sandbox import PolicyFailure, WireError, wire
 from evolve.sandbox.failure import printable
-from evolve.wave import metrics_fault, reason
 
 Decide = Callable[[int, Call], Any]
 """Returns the decision on a call, given its number, from 0."""

@@ -10,11 +10,11 @@ from evolve.conformance.fingerprint import fingerprint
 from evolve.conformance.play import End, Enough, Recording, play, record
 from evolve.conformance.subject import Subject
 from evolve.judge import Judge
+from evolve.judge.wave import Measurement
 from evolve.problem import CPU_SECONDS, Call, steady
 from evolve.sandbox import Sandbox, wire
 from evolve.text import counted
 from evolve.types import Verdict
-from evolve.wave import Measurement
 
 CASES = 12
 REPEATS = 5

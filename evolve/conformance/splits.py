@@ -8,9 +8,9 @@ from evolve.conformance.finding import Finding, Status, fine, fix, look
 from evolve.conformance.fingerprint import fingerprint
 from evolve.conformance.subject import Subject
 from evolve.judge import Judge
+from evolve.judge.wave import objective
 from evolve.problem import SPLITS
 from evolve.text import counted
-from evolve.wave import objective
 
 FEWEST = 20
 CHANCE = 0.05

@@ -10,10 +10,10 @@ from typing import Any
 
 from evolve.cases import CaseSet
 from evolve.judge import Judge
+from evolve.judge.wave import objective
 from evolve.problem import Call, Problem
 from evolve.sandbox import Sandbox
 from evolve.types import Evaluation
-from evolve.wave import objective
 
 ROUNDING = 1e-9
 """Values that differ by this share of themselves are the same."""

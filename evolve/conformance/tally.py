@@ -9,9 +9,9 @@ from evolve.conformance.habit import Habit
 from evolve.conformance.play import End, Play, Recording
 from evolve.conformance.subject import ROUNDING, Subject
 from evolve.conformance.way import Kind, Way
+from evolve.judge.wave import objective
 from evolve.statistics import geometric_mean, ratio
 from evolve.text import counted
-from evolve.wave import objective
 
 MOST_FAULTS = 4
 MAYBE_LEGAL = (Kind.OTHER, Kind.OPTION, Kind.RANGE, Kind.TOGETHER)

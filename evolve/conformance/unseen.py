@@ -7,10 +7,10 @@ from evolve.conformance.finding import Finding, fine, fix, look
 from evolve.conformance.splits import secret_of
 from evolve.conformance.subject import Subject
 from evolve.judge import Judge
+from evolve.judge.wave import Measurement, objective
 from evolve.problem import ProblemError
 from evolve.text import kept
 from evolve.types import Verdict
-from evolve.wave import Measurement, objective
 
 UNLIKE = 3.0
 """Means that differ by such a factor are those of other cases."""

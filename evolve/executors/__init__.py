@@ -5,7 +5,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol
 
-from evolve.race import Race
+from evolve.racing.race import Race
 from evolve.types import Evaluation
 
 

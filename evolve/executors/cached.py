@@ -28,7 +28,7 @@ from evolve.executors import Executor, Task
 from evolve.executors.shelf import Shelf
 from evolve.fingerprint import fingerprint
 from evolve.problem import Problem
-from evolve.race import Race, raced
+from evolve.racing.race import Race, raced
 from evolve.types import PROVOKED, Evaluation, Verdict
 
 _BATCH = 32  # evaluations that are written together

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-from evolve import rows
+from evolve.journal import rows
 from evolve.remembered import folder
 from evolve.statistics import geometric_mean
 from evolve.types import Evaluation

@@ -4,8 +4,8 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evolve.database import ADVICE, JournalError
 from evolve.journal import Journal
+from evolve.journal.database import ADVICE, JournalError
 from evolve.text import brief, unified
 from evolve.types import Baseline, EvolveError, Proposal
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from evolve import catalog
 from evolve.export.plainword import is_name, word
 from evolve.export.verified import Verified
-from evolve.header import Header
+from evolve.journal.header import Header
 from evolve.recipe import recipe
 
 OWN_WORD = "YOUROWNWORD"

@@ -13,8 +13,8 @@ from evolve.export import contradiction
 from evolve.export.figures import Explanation, Record
 from evolve.export.plainword import is_name, word
 from evolve.folder import RunFolder
-from evolve.header import Header
 from evolve.journal import Journal
+from evolve.journal.header import Header
 from evolve.publication.result import sha256
 from evolve.types import EvolveError, Layer, unsafe
 

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from evolve.database import ADVICE, JournalError
 from evolve.finalists import leader
 from evolve.folder import RunFolder
 from evolve.journal import Journal
+from evolve.journal.database import ADVICE, JournalError
 from evolve.lineage import names
 from evolve.lineage.message import message
 from evolve.lineage.stream import Stream

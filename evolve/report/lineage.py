@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from evolve.finalists import leader
 from evolve.journal import Journal
+from evolve.journal.rows import Entry
 from evolve.report import diffs, sides, tables
 from evolve.report.turns import candidate, origin
-from evolve.rows import Entry
 from evolve.text import brief, counted
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from evolve import claim
 from evolve.folder import RunFolder
-from evolve.header import Header
 from evolve.journal import Journal
+from evolve.journal.header import Header
 from evolve.problem import Problem
 from evolve.report import lineage, robustness, runs, tables, turns
 from evolve.standings import Standing

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evolve import begun, catalog
-from evolve.database import JournalError
 from evolve.finalists import leader
 from evolve.folder import LOCK, RunFolder
-from evolve.header import Header
 from evolve.journal import Journal
+from evolve.journal.database import JournalError
+from evolve.journal.header import Header
+from evolve.journal.rows import Entry
+from evolve.journal.steering import Kind, Said
 from evolve.problem import Problem
 from evolve.report import tables
 from evolve.report.turns import origin
-from evolve.rows import Entry
-from evolve.steering import Kind, Said
 from evolve.text import brief, counted, kept
 from evolve.types import Layer, Outcome, Usage, Verdict, unsafe
 

@@ -18,8 +18,8 @@ from evolve.comparing.folder import ComparisonFolder, ForeignRunError
 from evolve.comparing.plan import Plan, entrant, subject
 from evolve.comparing.sitting import sit
 from evolve.folder import JOURNAL, RunFolder
-from evolve.header import Header
 from evolve.journal import Journal
+from evolve.journal.header import Header
 from evolve.types import EvolveError
 
 STRATEGIES = "sequential", "best-of-n"

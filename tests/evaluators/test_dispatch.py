@@ -15,7 +15,7 @@ from evaluators.dispatch.simulator import Case, Served, run
 from evaluators.dispatch.slowdown import metrics, validate
 from evolve import catalog
 from evolve.cases import named_cases, split_cases
-from evolve.decision import check
+from evolve.judge.decision import check
 from evolve.problem import InvalidDecision, Split
 from evolve.types import EvolveError
 from workloads.job_streams import Job, Stream, draw_jobs

@@ -13,8 +13,8 @@ from evaluators.eplb.simulator import MOST, SHOWN, Case, first_placement, run
 from evaluators.eplb.validator import replicas, validated
 from evolve import catalog
 from evolve.cases import named_cases, split_cases
-from evolve.decision import check
 from evolve.judge import Judge
+from evolve.judge.decision import check
 from evolve.problem import InvalidDecision, Split
 from evolve.types import EvolveError, Verdict
 

@@ -28,8 +28,8 @@ from evaluators.gpu.table import Row, TableError
 from evolve import catalog
 from evolve.cases import named_cases, split_cases
 from evolve.conformance import audit
-from evolve.decision import check
 from evolve.judge import Judge
+from evolve.judge.decision import check
 from evolve.problem import InvalidDecision, ProblemError, Split, Unready
 from evolve.report.check import describe
 from evolve.standings import standings

@@ -12,8 +12,8 @@ from evaluators.prism.relaxation import relaxation
 from evaluators.prism.simulator import Case, placed
 from evolve import catalog
 from evolve.cases import named_cases, split_cases
-from evolve.decision import check
 from evolve.judge import Judge
+from evolve.judge.decision import check
 from evolve.problem import InvalidDecision, Split
 from evolve.standings import standings
 from evolve.types import Verdict

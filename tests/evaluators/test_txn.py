@@ -14,7 +14,7 @@ from evaluators.transactions.chain import chain
 from evaluators.transactions.schedule import scheduled
 from evaluators.txn.problem import Txn
 from evolve import catalog
-from evolve.decision import check
+from evolve.judge.decision import check
 from evolve.problem import InvalidDecision, Split
 from evolve.types import EvolveError
 from workloads.transaction_mixes import FAMILIES, draw_transactions

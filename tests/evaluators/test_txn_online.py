@@ -10,7 +10,7 @@ from evaluators.transactions.case import Case
 from evaluators.transactions.schedule import scheduled
 from evaluators.txn.problem import Txn
 from evaluators.txn_online.problem import WINDOWS, TxnOnline, arriving
-from evolve.decision import check
+from evolve.judge.decision import check
 from evolve.problem import Call, InvalidDecision, Split
 from evolve.types import EvolveError
 from workloads.transaction_mixes import FAMILIES

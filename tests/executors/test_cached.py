@@ -12,7 +12,7 @@ from evolve import catalog
 from evolve.executors import Task
 from evolve.executors.cached import CachedExecutor
 from evolve.executors.shelf import Shelf
-from evolve.race import Race, Stage
+from evolve.racing.race import Race, Stage
 from evolve.remembered import folder
 from evolve.types import PROVOKED, Evaluation, Layer, Verdict
 

@@ -24,7 +24,7 @@ import msgpack
 import numpy as np
 import pytest
 
-from evolve.decision import check
+from evolve.judge.decision import check
 from evolve.problem import InvalidDecision
 from evolve.sandbox import Child, PolicyFailure, wire
 from evolve.sandbox.failure import MAX_MESSAGE, reported

@@ -14,15 +14,15 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from evolve.cases import CaseSet
-from evolve.lane import Driver
+from evolve.judge.lane import Driver
+from evolve.judge.timing import Timer, unfinished
+from evolve.judge.wave import Measurement, Running, objective
 from evolve.patience import Overdue, Patience, late
 from evolve.problem import steady
-from evolve.race import Race, outraced
+from evolve.racing.race import Race, outraced
 from evolve.sandbox import Sandbox
 from evolve.statistics import geometric_mean, ratio
-from evolve.timing import Timer, unfinished
 from evolve.types import CaseResult, Evaluation, Layer, Limits, Verdict
-from evolve.wave import Measurement, Running, objective
 
 _log = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evolve.database import Queries
-from evolve.rows import whole, words
+from evolve.journal.database import Queries
+from evolve.journal.rows import whole, words
 from evolve.text import inert
 from evolve.types import EvolveError
 

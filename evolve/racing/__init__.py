@@ -23,8 +23,8 @@ from random import Random
 
 from evolve.archives import Archive
 from evolve.cases import CaseSet
-from evolve.race import ROUNDING, Race, Stage, doubt, looks
-from evolve.racing_order import Lead, learned
+from evolve.racing.order import Lead, learned
+from evolve.racing.race import ROUNDING, Race, Stage, doubt, looks
 from evolve.statistics import geometric_mean, ratio
 from evolve.types import Candidate
 

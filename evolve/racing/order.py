@@ -3,7 +3,7 @@
 import math
 from collections.abc import Collection, Sequence
 
-from evolve.race import Stage
+from evolve.racing.race import Stage
 
 Lead = tuple[float, ...]
 """The logarithms of the ratios of a candidate to its parent, by case."""

@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from evolve.cases import CaseSet
+from evolve.judge.wave import Measurement, Respondent, Running, Wave
 from evolve.patience import Patience
 from evolve.sandbox import Child, PolicyFailure, Sandbox
 from evolve.types import Limits, Verdict
-from evolve.wave import Measurement, Respondent, Running, Wave
 
 WAVES = (4, 8)
 """Sizes of the first waves of a child's cases; the rest is one wave.  A failure ends the waves."""

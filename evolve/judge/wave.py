@@ -8,7 +8,7 @@ from numbers import Real
 from typing import Any, Protocol
 
 from evolve.cases import CaseSet, place
-from evolve.decision import check
+from evolve.judge.decision import check
 from evolve.patience import Overdue, Patience, late
 from evolve.problem import CPU_SECONDS, Call, InvalidDecision, Problem, ProblemError, Simulation, Unready
 from evolve.sandbox import PolicyFailure, WireError, wire

@@ -31,14 +31,14 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from evolve.cases import blaming
-from evolve.lane import Driver
+from evolve.judge.lane import Driver
+from evolve.judge.share import Share, Shares
+from evolve.judge.wave import Measurement, Running, fit_for_ratios, objective
 from evolve.patience import Patience
 from evolve.problem import CPU_SECONDS, ProblemError
 from evolve.sandbox import Child, PolicyFailure, SandboxError, wire
 from evolve.sandbox.failure import printable
-from evolve.share import Share, Shares
 from evolve.types import PROVOKED, Verdict
-from evolve.wave import Measurement, Running, fit_for_ratios, objective
 
 _log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from evolve.database import ADVICE, JournalError
+from evolve.journal.database import ADVICE, JournalError
 from evolve.text import brief
 
 FORMAT = 7

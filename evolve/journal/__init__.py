@@ -9,8 +9,8 @@ import json
 from pathlib import Path
 from typing import Self
 
-from evolve import rows
-from evolve.database import (
+from evolve.journal import rows
+from evolve.journal.database import (
     ADVICE,
     JournalError,
     connect,
@@ -21,10 +21,10 @@ from evolve.database import (
     making,
     text,
 )
-from evolve.header import Header, read
-from evolve.ledger import LEDGER_SCHEMA
-from evolve.records import Records
-from evolve.steering import STEERING_SCHEMA
+from evolve.journal.header import Header, read
+from evolve.journal.ledger import LEDGER_SCHEMA
+from evolve.journal.records import Records
+from evolve.journal.steering import STEERING_SCHEMA
 from evolve.types import Evaluation, Miss, Proposal
 
 _SCHEMA = (

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evolve.lane import Driver
+from evolve.judge.lane import Driver
 from evolve.sandbox import Child, wire
 
 NOTHING = """class Policy:

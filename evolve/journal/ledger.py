@@ -8,9 +8,9 @@ import json
 import zlib
 from typing import Any
 
-from evolve.database import Queries, text
+from evolve.journal.database import Queries, text
+from evolve.journal.rows import real, usage, words
 from evolve.models import Reply, Request
-from evolve.rows import real, usage, words
 from evolve.types import Outcome, Usage
 
 LEDGER_SCHEMA = (

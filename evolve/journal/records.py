@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
-from evolve import rows
-from evolve.database import ADVICE, JournalError, Queries
-from evolve.header import Header
-from evolve.ledger import Ledger
-from evolve.rows import Entry, Seal
-from evolve.steering import Steering
+from evolve.journal import rows
+from evolve.journal.database import ADVICE, JournalError, Queries
+from evolve.journal.header import Header
+from evolve.journal.ledger import Ledger
+from evolve.journal.rows import Entry, Seal
+from evolve.journal.steering import Steering
 from evolve.types import Candidate, Evaluation, Layer, Miss, Proposal, Verdict
 
 _PROPOSAL = (
