@@ -1,60 +1,62 @@
-"""The finalists of a run: different designs that lead on train; validation cases choose the best among them."""
+"""The finalists of a run: designs that led on train, now or earlier; validation cases choose the best among them."""
 
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 from evolve.executors import Executor, Task
 from evolve.journal import Journal
 from evolve.types import EvolveError, Proposal
 
 FINALISTS = 12
-OF_A_LINEAGE = 4
-"""Finalists that may descend from one baseline: what wins on train by a hair need not win elsewhere."""
 
 CONSIDERED = 1000
+"""Candidates that lead on train among which places are filled that are left."""
 
 
 def finalists(journal: Journal) -> list[int]:
-    """Returns the candidates that lead on train, no two of which behave alike there, and the best baseline.
+    """Returns who led each lineage on train when the run was as long as now, half as long, a quarter, and so on.
+
+    A long search presses on its train cases until what it finds holds on no others, so that who led earlier may be
+    better there.  Of these the best on train are taken, no two of which behave alike on it, then others that lead
+    there, and always the best baseline.
+
+    They are returned best on train first.
 
     Raises:
         EvolveError: no candidate has a score.
     """
-    numbers = journal.top(CONSIDERED)
-    if not numbers:
+    scores = journal.scores("train")
+    if not scores:
         raise EvolveError("no candidate of this run has a score yet; run it longer")
-    chosen = _different(journal, numbers)
+    best_first = partial(sorted, key=lambda number: (-scores[number], number))
+    chosen = _different(journal, [*best_first(_leaders(scores, journal.roots())), *journal.top(CONSIDERED)])
     baseline = journal.best_baseline()  # a search may have found nothing better
-    return chosen if baseline is None or baseline in chosen else [*chosen, baseline]
+    return best_first({*chosen} if baseline is None else {*chosen, baseline})
 
 
-def _different(journal: Journal, numbers: list[int]) -> list[int]:
-    """Returns the first few candidates of different behaviour, so many of each lineage."""
-    roots: dict[int, int] = {}
-    taken: Counter[int] = Counter()
-    behaviours: set[tuple[float, ...]] = set()
-    chosen: list[int] = []
+def _leaders(scores: Mapping[int, float], roots: Mapping[int, int]) -> set[int]:
+    """Returns the first with the highest score of each lineage, but for its root, at each of those moments."""
+    leading: dict[int, int] = {}
+    found: set[int] = set()
+    moments = [max(scores) >> halved for halved in range(max(scores).bit_length())]
+    for number in sorted(scores):
+        while moments and number > moments[-1]:
+            found.update(leading.values())
+            moments.pop()
+        root = roots[number]
+        if root != number and (root not in leading or scores[number] > scores[leading[root]]):
+            leading[root] = number
+    return found | {*leading.values()}
+
+
+def _different(journal: Journal, numbers: Iterable[int]) -> list[int]:
+    """Returns the first few candidates of different behaviour."""
+    behaviours: dict[tuple[float, ...], int] = {}
     for number in numbers:
-        if len(chosen) == FINALISTS:
+        if len(behaviours) == FINALISTS:
             break
-        root = _root(journal, number, roots)
-        if taken[root] < OF_A_LINEAGE:
-            behaviour = journal.ratios(number)
-            if behaviour not in behaviours:
-                behaviours.add(behaviour)
-                taken[root] += 1
-                chosen.append(number)
-    return chosen
-
-
-def _root(journal: Journal, number: int, known: dict[int, int]) -> int:
-    """Returns the baseline that a candidate descends from by first parents; what is ``known`` is not looked up."""
-    line = [number]
-    while line[-1] not in known and (parents := journal.parents(line[-1])):
-        line.append(parents[0])
-    root = known.get(line[-1], line[-1])
-    known.update(dict.fromkeys(line, root))
-    return root
+        behaviours.setdefault(journal.ratios(number), number)
+    return [*behaviours.values()]
 
 
 def choose(journal: Journal, executor: Executor, judged: Callable[[int, int], None] = lambda _, __: None) -> int:
