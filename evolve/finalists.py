@@ -7,20 +7,19 @@ from evolve.executors import Executor, Task
 from evolve.journal import Journal
 from evolve.types import EvolveError, Proposal
 
-FINALISTS = 12
+FINALISTS, LEADERS = 12, 8
+"""Places, and how many of them are for those that led."""
 
 CONSIDERED = 1000
-"""Candidates that lead on train among which places are filled that are left."""
+"""Candidates with the best scores on train, among which the others are."""
 
 
 def finalists(journal: Journal) -> list[int]:
     """Returns who led each lineage on train when the run was as long as now, half as long, a quarter, and so on.
 
     A long search presses on its train cases until what it finds holds on no others, so that who led earlier may be
-    better there.  Of these the best on train are taken, no two of which behave alike on it, then others that lead
-    there, and always the best baseline.
-
-    They are returned best on train first.
+    better there.  Of these the best on train are taken, then others that are best there, no two of which behave alike,
+    and always the best baseline.  They are returned best on train first.
 
     Raises:
         EvolveError: no candidate has a score.
@@ -29,7 +28,8 @@ def finalists(journal: Journal) -> list[int]:
     if not scores:
         raise EvolveError("no candidate of this run has a score yet; run it longer")
     best_first = partial(sorted, key=lambda number: (-scores[number], number))
-    chosen = _different(journal, [*best_first(_leaders(scores, journal.roots())), *journal.top(CONSIDERED)])
+    chosen = _different(journal, best_first(_leaders(scores, journal.roots())), LEADERS)
+    chosen = _different(journal, [*chosen, *journal.top(CONSIDERED)], FINALISTS)
     baseline = journal.best_baseline()  # a search may have found nothing better
     return best_first({*chosen} if baseline is None else {*chosen, baseline})
 
@@ -49,11 +49,11 @@ def _leaders(scores: Mapping[int, float], roots: Mapping[int, int]) -> set[int]:
     return found | {*leading.values()}
 
 
-def _different(journal: Journal, numbers: Iterable[int]) -> list[int]:
-    """Returns the first few candidates of different behaviour."""
+def _different(journal: Journal, numbers: Iterable[int], count: int) -> list[int]:
+    """Returns the first ``count`` candidates of different behaviour."""
     behaviours: dict[tuple[float, ...], int] = {}
     for number in numbers:
-        if len(behaviours) == FINALISTS:
+        if len(behaviours) == count:
             break
         behaviours.setdefault(journal.ratios(number), number)
     return [*behaviours.values()]

@@ -41,7 +41,7 @@ class Validation(tiny.Guessing):
 
 def test_finalists_lead_each_lineage_or_led_it_when_the_run_was_half_as_long_and_the_best_baseline_is_one(journal):
     fill(journal, 1.0, 0.9, 0.8, 0.7, *(2 + n / 10 for n in range(16)), None, baselines=4)
-    assert finalists(journal) == [19, 18, 17, 16, 15, 14, 13, 9, 8, 7, 6, 4, 0]
+    assert finalists(journal) == [*range(19, 11, -1), 9, 8, 7, 6, 0]
     assert len(finalists(journal)) == FINALISTS + 1
 
 
