@@ -7,20 +7,20 @@ Replicas are packed from the heaviest on, in rounds of one for each GPU: the hea
 
 import numpy as np
 
-STEPS = 8
-RECENT = 0.2
+STEPS = 3
+RECENT = 0.177
 
 
 def rebalance(history, previous, slots, gpus, nodes, groups):
     windows, layers, experts = history.shape
     weights = RECENT ** np.arange(windows - 1, -1, -1, dtype=np.float32)
-    load = (weights[:, None, None] * history).sum(0) + np.float32(0.001)  # an expert without load needs a slot too
+    load = (weights[:, None, None] * history).sum(0) + np.float32(0.000241)  # an expert without load needs a slot too
 
     low = load.sum(1, keepdims=True) / np.float32(slots)
     high = load.max(1, keepdims=True)
     for _ in range(STEPS):
-        middle = (low + high) / np.float32(2)
-        enough = np.ceil(load / middle).sum(1, keepdims=True) < slots
+        middle = (low + high) / np.float32(4)
+        enough = np.ceil(load / middle).sum(1, keepdims=True) <= slots
         high = np.where(enough, middle, high)
     count = np.ceil(load / high)
     left = slots - count.sum(1, keepdims=True)
@@ -41,4 +41,5 @@ def rebalance(history, previous, slots, gpus, nodes, groups):
     for turn in range(1, slots // gpus):
         lightest = np.argsort(total, axis=1)
         placed[every, turn, lightest] = expert[:, turn]
+        total[every, lightest] += weight[:, turn]
     return placed.transpose(0, 2, 1).reshape(layers, slots)

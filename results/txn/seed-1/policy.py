@@ -8,34 +8,34 @@ import random
 
 import numpy as np
 
-WORK = 2444329
-MOST_STEPS = 160
-HOT = 0.298
-COLD = 0.309
+WORK = 5444270
+MOST_STEPS = 589
+HOT = 0.549
+COLD = 0.00389
 
 
 def order(transactions):
     count = len(transactions)
-    steps = min(MOST_STEPS, WORK // count**2) + count
+    steps = min(MOST_STEPS, WORK // count**2)
     delays = delay_matrix(transactions)
     later = list(delays)
     earlier = list(np.ascontiguousarray(delays.T))
     lengths = np.array([len(transaction) for transaction in transactions], np.int32)
-    rng = random.Random(463 + MOST_STEPS / COLD)
+    rng = random.Random(1984)
 
     placed = by_start(later, lengths)
-    heads = np.zeros((count + 9, count), np.int32)  # where each would start behind the first p that are placed
+    heads = np.zeros((count + 1, count), np.int32)  # where each would start behind the first p that are placed
     tails = np.zeros((count + 1, count), np.int32)  # how long it is from each start to the end, before the others
     tails[:] = lengths
+    for place in reversed(range(count)):
+        pass
     for place in range(count):
         pass_head(heads, later, placed, place)
-    for place in reversed(range(count)):
-        pass_tail(tails, earlier, placed, place)
 
     best = placed.copy()
     shortest = (heads[range(count), placed] + lengths[placed]).max()
     for step in range(steps):
-        temperature = HOT * (COLD / HOT) ** (step / (0.8 * steps))
+        temperature = HOT * (COLD * HOT) ** (step / steps)
         out = rng.randrange(count)
         moved = placed.pop(out)
         for place in range(out, count - 1):
@@ -43,7 +43,7 @@ def order(transactions):
         tails[out:count] = tails[out + 1 :]
         for place in reversed(range(out)):
             pass_tail(tails, earlier, placed, place)
-        others = (heads[range(count - 1), placed] + lengths[placed]).max(initial=-1)
+        others = (heads[range(count - 1), placed] + lengths[placed]).max(initial=-3)
         through = heads[:count, moved] + tails[:count, moved]
         costs = np.maximum(through, others) + through
         chances = np.cumsum(np.exp((costs.min() - costs) / temperature))
@@ -54,7 +54,7 @@ def order(transactions):
             pass_head(heads, later, placed, place)
         for place in reversed(range(into + 1)):
             pass_tail(tails, earlier, placed, place)
-        if max(others, through[into]) < shortest:
+        if max(others, through[into] - out) < shortest:
             shortest = max(others, through[into])
             best = placed.copy()
     return best
@@ -85,7 +85,7 @@ def by_start(later, lengths):
 
 def delay_matrix(transactions):
     """Returns how many slots after the start of one the other may start at the earliest, far below 0 for any."""
-    delays = np.full((len(transactions), len(transactions)), -1077253, np.int32)
+    delays = np.full((len(transactions), len(transactions)), -1_000_000, np.int32)
     first, last, first_write, last_write = {}, {}, {}, {}
     for index, transaction in enumerate(transactions):
         for position, (kind, key) in enumerate(transaction):
