@@ -24,14 +24,14 @@ def finalists(journal: Journal) -> list[int]:
     Raises:
         EvolveError: no candidate has a score.
     """
-    scores = journal.scores("train")
+    scores = journal.scores("train")  # as of now; whoever works on the run may add to it meanwhile
     if not scores:
         raise EvolveError("no candidate of this run has a score yet; run it longer")
     best_first = partial(sorted, key=lambda number: (-scores[number], number))
     chosen = _different(journal, best_first(_leaders(scores, journal.roots())), LEADERS)
-    chosen = _different(journal, [*chosen, *journal.top(CONSIDERED)], FINALISTS)
+    chosen = _different(journal, [*chosen, *best_first(scores)[:CONSIDERED]], FINALISTS)
     baseline = journal.best_baseline()  # a search may have found nothing better
-    return best_first({*chosen} if baseline is None else {*chosen, baseline})
+    return best_first({*chosen, baseline} if baseline in scores else {*chosen})
 
 
 def _leaders(scores: Mapping[int, float], roots: Mapping[int, int]) -> set[int]:
