@@ -287,6 +287,16 @@ def test_unknown_cases_are_refused(evolve):
     assert "no case set and no file 'nowhere.json'" in errors
 
 
+def test_a_search_on_named_cases_says_where_it_ended_though_nobody_is_chosen_on_others(evolve, tmp_path):
+    sets = ("    def bound", "    def case_sets(self):\n        return {'few': [3, 5]}\n\n    def bound")
+    path = tiny.write(tmp_path, "named", [sets])
+    status, _, errors = evolve(
+        "run", path, "--cases", "few", "--evaluations", 7, "--workers", 1, "--out", tmp_path / "n"
+    )
+    assert status == 0
+    assert re.search(r"^7 evaluations, best on few ", errors, re.MULTILINE)
+
+
 # show, log, diff
 
 

@@ -55,6 +55,7 @@ def run(options: argparse.Namespace) -> int:
             )
     except KeyboardInterrupt:
         return _stopped(options, progress)
+    progress.finish()  # also where nobody had to be chosen
     progress.clear()
     _print_run(options, ending.best)
     if ending.trouble:
